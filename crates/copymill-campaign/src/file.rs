@@ -1,0 +1,242 @@
+//! The campaign file as users write it, and the accepted campaign as the store keeps it.
+
+use indexmap::IndexMap;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::CampaignId;
+
+/// A campaign: what to write, to whom, with which model and under which checks.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CampaignFile {
+    /// Name of the campaign: lower-case letters, digits and dashes.
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,62}$"))]
+    pub campaign: String,
+    /// What is written: a built-in kind such as `email`, or the name of a file in `kinds/` beside the campaign file.
+    pub kind: String,
+    /// Language of the copy, a BCP 47 tag such as `en` or `pt-BR`.
+    #[serde(default = "default_language")]
+    #[schemars(regex(pattern = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"))]
+    pub language: String,
+    /// The model: `demo` (bundled), a path to a GGUF file, or `hf://owner/repo/file.gguf`.
+    pub model: String,
+    /// SHA-256 that the model file must have, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub model_sha256: Option<String>,
+    /// The recipients.
+    pub audience: Audience,
+    /// Alternatives written per recipient or segment.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 16))]
+    pub variants: u32,
+    /// What the copy is about; every value is shown to the model.
+    pub brief: Brief,
+    /// Facts: the model places them by name (`[[price]]`) and can never spell them.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub facts: IndexMap<String, String>,
+    /// A prompt template that replaces the kind's own; a path relative to the campaign file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Checks beside the built-in ones.
+    #[serde(default)]
+    pub checks: Checks,
+    /// How tokens are chosen.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// Attempts per message until it passes every check; counts the first.
+    #[serde(default = "default_attempts")]
+    #[schemars(range(min = 1, max = 10))]
+    pub attempts: u32,
+    /// Fields of a message that is rendered where no attempt passed: texts, or lists of texts.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fallback: Option<IndexMap<String, FieldValue>>,
+    /// Folder for the output, relative to the campaign file.
+    #[serde(default = "default_output")]
+    pub output: String,
+}
+
+/// Where recipients come from and what may be seen of them.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Audience {
+    /// A CSV or JSONL file, relative to the campaign file.
+    pub source: String,
+    /// Column with the recipient's id: a label for people. Of rows with equal ids the first is written to.
+    pub id: String,
+    /// Columns that the prompt shows to the model.
+    #[serde(default)]
+    pub fields: Vec<String>,
+    /// Columns that copy may only place as `[[name]]`; without it, every column not in `fields`, id excepted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub merge: Option<Vec<String>>,
+    /// What stands for an empty value of a merge field.
+    #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    pub defaults: IndexMap<String, String>,
+    /// Columns that make a segment: the prompt then sees only these, and copy is generated once per segment.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub segment_by: Vec<String>,
+    /// Separator of a CSV file; without it, detected from the first lines.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub separator: Option<Separator>,
+    /// Encoding such as `utf-8` or `windows-1252`; without it, detected.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub encoding: Option<String>,
+}
+
+/// Separator of a CSV file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Separator {
+    /// `,`
+    Comma,
+    /// `;`
+    Semicolon,
+    /// A tabulator.
+    Tab,
+    /// `|`
+    Pipe,
+}
+
+/// What the copy is about. Any further key with a text value is shown to the model too.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Brief {
+    /// The brand; copy places it as `[[brand]]`.
+    pub brand: String,
+    /// Colours of rendered e-mails; not shown to the model.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub colors: Option<Colors>,
+    /// Everything else: voice, goal, audience …
+    #[serde(flatten)]
+    pub more: IndexMap<String, String>,
+}
+
+/// Colours as `#rrggbb`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Colors {
+    /// Buttons and the brand's name.
+    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"))]
+    pub primary: String,
+    /// Behind the message.
+    #[serde(default = "default_background")]
+    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"))]
+    pub background: String,
+}
+
+/// A field's value: one text or a list of texts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum FieldValue {
+    /// One text.
+    Text(String),
+    /// A list of texts.
+    List(Vec<String>),
+}
+
+/// Checks beside the built-in ones.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Checks {
+    /// Phrases that no message may hold: whole words; case and accents do not matter.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub banned: Vec<String>,
+    /// Facts or merge fields that every rendered message must hold.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub must_use: Vec<String>,
+}
+
+/// How tokens are chosen.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct Sampling {
+    /// 0 takes the likeliest token always; higher is more varied.
+    #[schemars(range(min = 0.0, max = 2.0))]
+    pub temperature: f32,
+    /// Keeps the k likeliest tokens; 0 keeps all.
+    pub top_k: u32,
+    /// Keeps the likeliest tokens that together reach this probability.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub top_p: f32,
+    /// Drops tokens that are less likely than this share of the likeliest.
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub min_p: f32,
+    /// Divides the score of tokens that were written already; 1 does nothing.
+    #[schemars(range(min = 1.0, max = 2.0))]
+    pub repetition_penalty: f32,
+    /// The seed of the campaign: the same campaign, model and seed give the same sampling seeds.
+    pub seed: u64,
+    /// Tokens of one answer at most.
+    #[schemars(range(min = 1, max = 32768))]
+    pub max_tokens: u32,
+}
+
+impl Default for Sampling {
+    fn default() -> Self {
+        Self { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.0, repetition_penalty: 1.0, seed: 0, max_tokens: 512 }
+    }
+}
+
+/// `campaign.json`: the campaign as it was accepted. Immutable.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Accepted {
+    /// Version of the format: 1.
+    pub v: u32,
+    /// The campaign's id.
+    pub id: CampaignId,
+    /// When it was accepted, RFC 3339 in UTC.
+    pub accepted_at: String,
+    /// The campaign file, defaults filled in.
+    pub file: CampaignFile,
+    /// The kind's definition, whole.
+    pub kind: serde_json::Value,
+    /// The prompt template's text, where the campaign has its own.
+    pub prompt: Option<String>,
+    /// The audience as it was.
+    pub source: SourcePin,
+    /// The audience's columns in order.
+    pub columns: Vec<String>,
+    /// The model as it was.
+    pub model: ModelPin,
+}
+
+/// What a source must still be when planning goes on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SourcePin {
+    /// Where it is: an absolute path.
+    pub location: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of its content.
+    pub sha256: String,
+}
+
+/// A model file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ModelPin {
+    /// What the campaign calls it.
+    pub name: String,
+    /// SHA-256 of the file.
+    pub sha256: String,
+}
+
+fn default_language() -> String {
+    "en".into()
+}
+
+fn one() -> u32 {
+    1
+}
+
+fn default_attempts() -> u32 {
+    3
+}
+
+fn default_output() -> String {
+    "out/".into()
+}
+
+fn default_background() -> String {
+    "#f4f4f1".into()
+}

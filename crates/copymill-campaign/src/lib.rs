@@ -1,0 +1,33 @@
+//! The vocabulary of a campaign: what users write, and what scheduler, worker and store tell each other.
+//!
+//! No IO, no async and no clock: time and bytes come from the caller.
+
+mod chunk;
+mod file;
+mod id;
+mod keys;
+mod line;
+mod lines;
+mod manifest;
+mod message;
+mod outcome;
+mod row;
+mod seed;
+mod state;
+
+pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
+pub use file::{
+    Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator, SourcePin,
+};
+pub use id::CampaignId;
+pub use keys::CampaignKeys;
+pub use line::{OutputLine, Rendered, SegmentLine, TokenUse};
+pub use lines::{
+    LineError, LineReader, LineWriter, count_messages, count_segments, decode_header, decode_input, encode_input, sha256_hex,
+};
+pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
+pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue};
+pub use outcome::{Outcome, Reason};
+pub use row::{InputRow, RowStatus};
+pub use seed::seed_for;
+pub use state::{CampaignPhase, CampaignState, TransitionError};

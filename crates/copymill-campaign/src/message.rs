@@ -1,0 +1,78 @@
+//! What travels through the queues. Readers ignore unknown fields of the same major version.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::{CampaignId, ChunkId, ChunkKind, OutcomeCounts, TokenUse};
+
+/// A chunk to be worked on: ids and keys, a few hundred bytes.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkJob {
+    /// Version of the format: 1.
+    pub v: u32,
+    /// The campaign.
+    pub campaign: CampaignId,
+    /// Root of its keys; empty where it has the store to itself.
+    pub root: String,
+    /// What the output holds.
+    pub kind: ChunkKind,
+    /// The chunk.
+    pub chunk: ChunkId,
+}
+
+/// What a worker tells the leader.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum Event {
+    /// A worker began with a chunk.
+    Started {
+        /// The job.
+        job: ChunkJob,
+    },
+    /// The chunk's output object is durable.
+    Done {
+        /// The job.
+        job: ChunkJob,
+        /// What the stored object holds.
+        result: ChunkResult,
+    },
+    /// The worker handed the chunk back untouched, because it drains or the campaign is paused or cancelled.
+    Returned {
+        /// The job.
+        job: ChunkJob,
+    },
+    /// The chunk could not be worked on; the reason holds no recipient data.
+    Failed {
+        /// The job.
+        job: ChunkJob,
+        /// What happened and what to do.
+        reason: String,
+    },
+}
+
+/// What a stored output object holds.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChunkResult {
+    /// SHA-256 of the object as stored.
+    pub sha256: String,
+    /// Its size.
+    pub bytes: u64,
+    /// First row, and one past the last.
+    pub rows: (u64, u64),
+    /// Lines by outcome.
+    pub outcomes: OutcomeCounts,
+    /// Failed checks by code.
+    pub reasons: BTreeMap<String, u64>,
+    /// Tokens over all attempts.
+    pub tokens: TokenUse,
+}
+
+/// Where workers tell the leader what they did.
+pub const EVENTS_QUEUE: &str = "copymill.events";
+
+/// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.
+pub fn jobs_queue(model: &crate::ModelPin) -> String {
+    let short: String = model.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    format!("copymill.jobs.{short}.{}", &model.sha256[..model.sha256.len().min(12)])
+}
