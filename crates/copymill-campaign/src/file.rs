@@ -11,15 +11,17 @@ use crate::CampaignId;
 #[serde(deny_unknown_fields)]
 pub struct CampaignFile {
     /// Name of the campaign: lower-case letters, digits and dashes.
-    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,62}$"))]
+    #[schemars(regex(pattern = r"^[a-z0-9][a-z0-9-]{0,62}$"), example = &"spring-sale")]
     pub campaign: String,
     /// What is written: a built-in kind such as `email`, or the name of a file in `kinds/` beside the campaign file.
+    #[schemars(length(min = 1), example = &"email")]
     pub kind: String,
     /// Language of the copy, a BCP 47 tag such as `en` or `pt-BR`.
     #[serde(default = "default_language")]
-    #[schemars(regex(pattern = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"))]
+    #[schemars(regex(pattern = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"), example = &"pt-BR")]
     pub language: String,
     /// The model: `demo` (bundled), a path to a GGUF file, or `hf://owner/repo/file.gguf`.
+    #[schemars(length(min = 1), example = &"demo")]
     pub model: String,
     /// SHA-256 that the model file must have, 64 hexadecimal digits.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -35,9 +37,11 @@ pub struct CampaignFile {
     pub brief: Brief,
     /// Facts: the model places them by name (`[[price]]`) and can never spell them.
     #[serde(default, skip_serializing_if = "IndexMap::is_empty")]
+    #[schemars(extend("propertyNames" = { "pattern": "^[A-Za-z_][A-Za-z0-9_]{0,63}$" }))]
     pub facts: IndexMap<String, String>,
     /// A prompt template that replaces the kind's own; a path relative to the campaign file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"prompt.j2")]
     pub prompt: Option<String>,
     /// Checks beside the built-in ones.
     #[serde(default)]
@@ -54,6 +58,7 @@ pub struct CampaignFile {
     pub fallback: Option<IndexMap<String, FieldValue>>,
     /// Folder for the output, relative to the campaign file.
     #[serde(default = "default_output")]
+    #[schemars(length(min = 1))]
     pub output: String,
 }
 
@@ -62,8 +67,10 @@ pub struct CampaignFile {
 #[serde(deny_unknown_fields)]
 pub struct Audience {
     /// A CSV or JSONL file, relative to the campaign file.
+    #[schemars(length(min = 1), example = &"recipients.csv")]
     pub source: String,
     /// Column with the recipient's id: a label for people. Of rows with equal ids the first is written to.
+    #[schemars(length(min = 1))]
     pub id: String,
     /// Columns that the prompt shows to the model.
     #[serde(default)]
@@ -82,6 +89,7 @@ pub struct Audience {
     pub separator: Option<Separator>,
     /// Encoding such as `utf-8` or `windows-1252`; without it, detected.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"windows-1252")]
     pub encoding: Option<String>,
 }
 
@@ -103,6 +111,7 @@ pub enum Separator {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Brief {
     /// The brand; copy places it as `[[brand]]`.
+    #[schemars(length(min = 1))]
     pub brand: String,
     /// Colours of rendered e-mails; not shown to the model.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -116,12 +125,12 @@ pub struct Brief {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Colors {
-    /// Buttons and the brand's name.
-    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"))]
+    /// Colour of buttons and of the brand's name, as `#rrggbb`.
+    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"), example = &"#0b6e4f")]
     pub primary: String,
-    /// Behind the message.
+    /// Colour behind the message, as `#rrggbb`.
     #[serde(default = "default_background")]
-    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"))]
+    #[schemars(regex(pattern = r"^#[0-9a-fA-F]{6}$"), example = &"#f4f4f1")]
     pub background: String,
 }
 
@@ -141,8 +150,9 @@ pub enum FieldValue {
 pub struct Checks {
     /// Phrases that no message may hold: whole words; case and accents do not matter.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(inner(length(min = 1)))]
     pub banned: Vec<String>,
-    /// Facts or merge fields that every rendered message must hold.
+    /// Facts or merge fields (or `brand`) that every rendered message must hold.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub must_use: Vec<String>,
 }
@@ -155,6 +165,7 @@ pub struct Sampling {
     #[schemars(range(min = 0.0, max = 2.0))]
     pub temperature: f32,
     /// Keeps the k likeliest tokens; 0 keeps all.
+    #[schemars(range(min = 0, max = 1_000_000))]
     pub top_k: u32,
     /// Keeps the likeliest tokens that together reach this probability.
     #[schemars(range(min = 0.0, max = 1.0))]
@@ -166,6 +177,7 @@ pub struct Sampling {
     #[schemars(range(min = 1.0, max = 2.0))]
     pub repetition_penalty: f32,
     /// The seed of the campaign: the same campaign, model and seed give the same sampling seeds.
+    #[schemars(range(min = 0, max = 18_446_744_073_709_551_615_u64))]
     pub seed: u64,
     /// Tokens of one answer at most.
     #[schemars(range(min = 1, max = 32768))]
@@ -174,7 +186,15 @@ pub struct Sampling {
 
 impl Default for Sampling {
     fn default() -> Self {
-        Self { temperature: 0.8, top_k: 40, top_p: 0.95, min_p: 0.0, repetition_penalty: 1.0, seed: 0, max_tokens: 512 }
+        Self {
+            temperature: 0.8,
+            top_k: 40,
+            top_p: 0.95,
+            min_p: 0.0,
+            repetition_penalty: 1.0,
+            seed: 0,
+            max_tokens: 512,
+        }
     }
 }
 
@@ -197,6 +217,9 @@ pub struct Accepted {
     pub source: SourcePin,
     /// The audience's columns in order.
     pub columns: Vec<String>,
+    /// Whether copy is generated once per segment: false where `segment_by` is empty or gives too many segments.
+    #[serde(default)]
+    pub segmented: bool,
     /// The model as it was.
     pub model: ModelPin,
 }

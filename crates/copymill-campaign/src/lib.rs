@@ -2,6 +2,7 @@
 //!
 //! No IO, no async and no clock: time and bytes come from the caller.
 
+mod audience;
 mod chunk;
 mod file;
 mod id;
@@ -14,16 +15,20 @@ mod outcome;
 mod row;
 mod seed;
 mod state;
+mod validate;
 
+pub use audience::is_merge_name;
 pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
 pub use file::{
-    Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator, SourcePin,
+    Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator,
+    SourcePin,
 };
 pub use id::CampaignId;
 pub use keys::CampaignKeys;
 pub use line::{OutputLine, Rendered, SegmentLine, TokenUse};
 pub use lines::{
-    LineError, LineReader, LineWriter, count_messages, count_segments, decode_header, decode_input, encode_input, sha256_hex,
+    LineError, LineReader, LineWriter, count_messages, count_segments, decode_header, decode_input,
+    encode_input, sha256_hex,
 };
 pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
 pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue};
@@ -31,3 +36,7 @@ pub use outcome::{Outcome, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;
 pub use state::{CampaignPhase, CampaignState, TransitionError};
+pub use validate::{
+    Inspection, ParsedCampaign, Problem, Problems, campaign_schema, check_columns, init_campaign,
+    inspect_campaign, nearest, parse_campaign,
+};

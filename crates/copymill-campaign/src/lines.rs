@@ -37,7 +37,8 @@ impl LineWriter {
 
     /// Appends a value as one line.
     pub fn push(&mut self, value: &impl Serialize) {
-        serde_json::to_writer(&mut self.encoder, value).expect("our types serialise and memory takes every write");
+        serde_json::to_writer(&mut self.encoder, value)
+            .expect("our types serialise and memory takes every write");
         self.encoder.write_all(b"\n").expect("memory takes every write");
     }
 
@@ -129,8 +130,9 @@ pub fn decode_header(object: &[u8]) -> Result<ChunkHeader, LineError> {
 /// Reads an input chunk whole.
 pub fn decode_input(object: &[u8]) -> Result<(ChunkHeader, Vec<InputRow>), LineError> {
     let mut reader = LineReader::<InputRow>::new(object)?;
-    let header =
-        reader.read::<ChunkHeader>()?.ok_or_else(|| LineError { line: 1, reason: "the object is empty".into() })?;
+    let header = reader
+        .read::<ChunkHeader>()?
+        .ok_or_else(|| LineError { line: 1, reason: "the object is empty".into() })?;
     let rows = reader.collect::<Result<Vec<_>, _>>()?;
     Ok((header, rows))
 }

@@ -73,6 +73,7 @@ pub const EVENTS_QUEUE: &str = "copymill.events";
 
 /// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.
 pub fn jobs_queue(model: &crate::ModelPin) -> String {
-    let short: String = model.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+    let short: String =
+        model.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
     format!("copymill.jobs.{short}.{}", &model.sha256[..model.sha256.len().min(12)])
 }

@@ -26,7 +26,12 @@ mod tests {
     fn seeds_differ_by_every_part_and_stay_the_same_between_releases() {
         let base = seed_for(7, "17", 0, 1);
         assert_eq!(base, seed_for(7, "17", 0, 1));
-        for other in [seed_for(8, "17", 0, 1), seed_for(7, "18", 0, 1), seed_for(7, "17", 1, 1), seed_for(7, "17", 0, 2)] {
+        for other in [
+            seed_for(8, "17", 0, 1),
+            seed_for(7, "18", 0, 1),
+            seed_for(7, "17", 1, 1),
+            seed_for(7, "17", 0, 2),
+        ] {
             assert_ne!(base, other);
         }
     }

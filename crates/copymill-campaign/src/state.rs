@@ -108,7 +108,9 @@ impl CampaignState {
         use CampaignPhase::{Accepted, Cancelled, Completed, Failed, Finishing, Planning, Running};
         let allowed = match (self.phase, to) {
             (from, to) if from == to => !from.is_terminal(),
-            (Accepted, Planning) | (Planning, Running) | (Running, Finishing) | (Finishing, Completed) => true,
+            (Accepted, Planning) | (Planning, Running) | (Running, Finishing) | (Finishing, Completed) => {
+                true
+            }
             (from, Cancelled | Failed) => !from.is_terminal(),
             _ => false,
         };

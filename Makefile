@@ -1,0 +1,36 @@
+# make demo    set everything up, build, write messages for the example campaign
+# make test    set everything up and run every test
+# make check   the quick one: format, lints, documentation, unit tests
+# make build   set everything up and build ./copymill
+
+SHELL := bash
+.SHELLFLAGS := -eu -o pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := build
+.PHONY: demo test check build setup bench
+
+# Runs a command, saying before what it does and after how long it took.
+step = @started=$$SECONDS; echo "==> $(1)"; $(2); echo "==> done in $$((SECONDS - started)) s"
+
+setup:
+	$(call step,build tools,./deploy/setup/build-tools.sh)
+
+build: setup
+	$(call step,build (the first time compiles llama.cpp: about 10 minutes on two cores),cargo build --release --locked --workspace)
+	@ln -sf target/release/copymill copymill
+
+demo: build
+	@./copymill run examples/spring-sale/campaign.yaml
+
+test: build
+	$(call step,tests,cargo test --release --locked --workspace)
+
+check: setup
+	$(call step,format,cargo fmt --all --check)
+	$(call step,lints,cargo clippy --release --locked --workspace --all-targets -- -D warnings)
+	$(call step,documentation,RUSTDOCFLAGS="-D warnings" cargo doc --release --locked --workspace --no-deps --quiet)
+	$(call step,unit tests,cargo test --release --locked --workspace --lib --bins)
+
+bench: build
+	@./copymill bench engine
+	@./copymill bench pipeline

@@ -1,0 +1,71 @@
+//! Promises about queues.
+
+use std::sync::Arc;
+
+use super::{assert_nothing_comes, consume, next, number, publish};
+use crate::{Broker, DEAD_LETTER_QUEUE};
+
+/// What is published comes out of the queue, once, oldest first.
+pub async fn messages_arrive_once_and_in_order(broker: Arc<dyn Broker>) {
+    publish(&broker, "copymill.events", 0..20).await;
+    let mut consumer = consume(&broker, "copymill.events", 4).await;
+    for expected in 0..20 {
+        let delivery = next(&mut consumer).await;
+        assert_eq!((number(&delivery), delivery.redelivered), (expected, false));
+        delivery.ack().await.expect("acknowledges");
+    }
+    assert_nothing_comes(&mut consumer).await;
+}
+
+/// A message is only in the queue it was published to.
+pub async fn queues_are_apart(broker: Arc<dyn Broker>) {
+    publish(&broker, "copymill.events", [1]).await;
+    publish(&broker, "copymill.control", [2]).await;
+    let mut events = consume(&broker, "copymill.events", 4).await;
+    let mut control = consume(&broker, "copymill.control", 4).await;
+    let mut jobs = consume(&broker, "copymill.jobs.demo", 4).await;
+    let (event, command) = (next(&mut events).await, next(&mut control).await);
+    assert_eq!((number(&event), number(&command)), (1, 2));
+    assert_nothing_comes(&mut events).await;
+    assert_nothing_comes(&mut jobs).await;
+}
+
+/// Neither the order of publishing and consuming nor a time without consumers loses anything.
+pub async fn messages_wait_for_a_consumer(broker: Arc<dyn Broker>) {
+    publish(&broker, "copymill.jobs.demo", [1]).await;
+    let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;
+    next(&mut consumer).await.ack().await.expect("acknowledges");
+    drop(consumer);
+
+    publish(&broker, "copymill.jobs.demo", [2]).await;
+    let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;
+    next(&mut consumer).await.ack().await.expect("acknowledges");
+    let late = tokio::spawn(async move { number(&next(&mut consumer).await) });
+    publish(&broker, "copymill.jobs.demo", [3]).await;
+    assert_eq!(late.await.expect("the consumer waits"), 3);
+}
+
+/// Depth leaves out what a consumer has in hand, and is zero for a queue that nobody used.
+pub async fn depth_counts_what_nobody_holds(broker: Arc<dyn Broker>) {
+    assert_eq!(broker.depth("copymill.jobs.demo").await.expect("counts"), 0);
+    publish(&broker, "copymill.jobs.demo", 0..3).await;
+    assert_eq!(broker.depth("copymill.jobs.demo").await.expect("counts"), 3);
+    let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;
+    let held = next(&mut consumer).await;
+    assert_eq!(broker.depth("copymill.jobs.demo").await.expect("counts"), 2);
+    held.ack().await.expect("acknowledges");
+}
+
+/// A dead-lettered message leaves its queue and can be consumed, body unchanged, from the dead-letter queue.
+pub async fn the_dead_letter_queue_is_a_queue(broker: Arc<dyn Broker>) {
+    publish(&broker, "copymill.jobs.demo", [7]).await;
+    let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;
+    next(&mut consumer).await.dead_letter("not a chunk job").await.expect("dead-letters");
+    assert_nothing_comes(&mut consumer).await;
+
+    let mut dead = consume(&broker, DEAD_LETTER_QUEUE, 1).await;
+    let letter = next(&mut dead).await;
+    assert_eq!(number(&letter), 7);
+    letter.ack().await.expect("acknowledges");
+    assert_nothing_comes(&mut dead).await;
+}

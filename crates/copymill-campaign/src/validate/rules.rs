@@ -1,0 +1,81 @@
+//! Rules between keys that need nothing but the file.
+
+use std::collections::HashMap;
+
+use super::{ParsedCampaign, Problem, problem::quote};
+
+/// Checks what a schema cannot say.
+pub(super) fn check(parsed: &ParsedCampaign) -> Vec<Problem> {
+    let file = &parsed.file;
+    let audience = &file.audience;
+    let mut found = Vec::new();
+    let lists = [
+        ("audience.fields", audience.fields.as_slice()),
+        ("audience.merge", audience.merge.as_deref().unwrap_or_default()),
+        ("audience.segment_by", audience.segment_by.as_slice()),
+        ("checks.banned", file.checks.banned.as_slice()),
+        ("checks.must_use", file.checks.must_use.as_slice()),
+    ];
+    for (key, names) in lists {
+        found.extend(repeated(parsed, key, names));
+    }
+    for (index, name) in
+        audience.merge.iter().flatten().enumerate().filter(|(_, name)| audience.fields.contains(name))
+    {
+        let message = format!(
+            "{} is in audience.fields as well; a column is either shown to the model or only placed by it",
+            quote(name)
+        );
+        found.push(parsed.problem(&format!("audience.merge[{index}]"), message));
+    }
+    for (index, name) in
+        audience.segment_by.iter().enumerate().filter(|(_, name)| !audience.fields.contains(name))
+    {
+        let message = format!(
+            "the prompt shows the columns of a segment to the model; add {} to audience.fields",
+            quote(name)
+        );
+        found.push(parsed.problem(&format!("audience.segment_by[{index}]"), message));
+    }
+    found.extend(facts(parsed));
+    if file.sampling.top_p == 0.0 {
+        found.push(parsed.problem(
+            "sampling.top_p",
+            "0 keeps no token; 1 keeps all, and temperature 0 takes the likeliest",
+        ));
+    }
+    found
+}
+
+fn repeated(parsed: &ParsedCampaign, key: &str, names: &[String]) -> Vec<Problem> {
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    let mut found = Vec::new();
+    for (index, name) in names.iter().enumerate() {
+        if let Some(earlier) = first.get(name.as_str()) {
+            let message = format!("{} is there twice; {key}[{earlier}] has it already", quote(name));
+            found.push(parsed.problem(&format!("{key}[{index}]"), message));
+        } else {
+            first.insert(name, index);
+        }
+    }
+    found
+}
+
+fn facts(parsed: &ParsedCampaign) -> Vec<Problem> {
+    let mut found = Vec::new();
+    for (name, value) in &parsed.file.facts {
+        let key = format!("facts.{name}");
+        if name == "brand" {
+            found
+                .push(parsed.problem(&key, "`brand` is the brand of the brief; give this fact another name"));
+        }
+        if value.trim().is_empty() {
+            found.push(parsed.problem(&key, "the fact is empty; write its value, or leave it out"));
+        }
+    }
+    let brand = &parsed.file.brief.brand;
+    if brand.trim().is_empty() {
+        found.push(parsed.problem("brief.brand", "the brand is empty; write its name"));
+    }
+    found
+}

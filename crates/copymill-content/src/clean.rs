@@ -1,0 +1,114 @@
+//! Recipient values are hostile: what is invisible or could break a line goes, and the rest becomes one line.
+
+use std::sync::LazyLock;
+
+use regex::Regex;
+use unicode_normalization::UnicodeNormalization;
+
+/// Characters of a value that a prompt shows at most.
+const PROMPT_CHARACTERS: usize = 500;
+/// Characters of a value that copy places at most: a name or an address is shorter.
+pub(crate) const MERGE_CHARACTERS: usize = 200;
+
+/// What would be run, followed or shown as markup by something that reads the message later.
+static UNSAFE: LazyLock<Regex> = LazyLock::new(|| {
+    Regex::new(
+        r"(?xi)
+        \{\{ | \}\} | \{% | %\} | \{\# | \*\| | \|\* | %% | \$\{ | \#\{        # template engines
+        | <\| | \|> | </s> | \[/?INST\] | </?think> | <<SYS>>                # control tokens of models
+        | \[\[ | \]\]                                                        # merge fields
+        | </?[a-z!?]                                                         # markup
+        | https?:// | \bwww\. | \b(?:javascript|data|mailto): | =\?utf-8\?   # links, encoded words
+        ",
+    )
+    .expect("the pattern is tested")
+});
+
+/// One visible line of NFC text.
+pub(crate) fn one_line(value: &str) -> String {
+    // Most values are plain: they are taken as they are.
+    let plain = |byte: u8| (b' '..0x7f).contains(&byte);
+    if value.bytes().all(plain) && !value.starts_with(' ') && !value.ends_with(' ') && !value.contains("  ") {
+        return value.to_owned();
+    }
+    let mut line = String::with_capacity(value.len());
+    for character in value.nfc() {
+        if character.is_whitespace() || matches!(character, '\u{85}' | '\0'..='\u{1f}') {
+            if !line.is_empty() && !line.ends_with(' ') {
+                line.push(' ');
+            }
+        } else if !is_invisible(character) || (character == '\u{200d}' && line.ends_with(is_pictograph)) {
+            line.push(character);
+        }
+    }
+    line.truncate(line.trim_end_matches([' ', '\u{200d}']).len());
+    line
+}
+
+/// A value as a prompt shows it: one line, cut after a word where it is too long.
+pub(crate) fn for_prompt(value: &str) -> String {
+    let line = one_line(value);
+    let Some((end, _)) = line.char_indices().nth(PROMPT_CHARACTERS) else { return line };
+    let cut = &line[..end];
+    cut.rfind(' ').map_or(cut, |space| &cut[..space]).to_owned()
+}
+
+/// Whether a value, cleaned, could do harm where a message is read.
+pub(crate) fn is_unsafe(line: &str) -> bool {
+    UNSAFE.is_match(line)
+}
+
+/// Control, zero-width, bidirectional and tag characters, and other code points that show nothing.
+pub(crate) fn is_invisible(character: char) -> bool {
+    character.is_control()
+        || matches!(character,
+            '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
+            | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
+            | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// What may stand before a joiner: emoji, their modifiers and the variation selector.
+fn is_pictograph(character: char) -> bool {
+    matches!(character, '\u{2190}'..='\u{2bff}' | '\u{fe0f}' | '\u{1f000}'..='\u{1faff}')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_value_becomes_one_visible_line() {
+        for (value, line) in [
+            ("Zoe\u{308}", "Zoë"),
+            (" A\r\nBcc: x ", "A Bcc: x"),
+            ("a\u{200b}b\u{202e}c\u{e0041}", "abc"),
+            ("x\u{2028}y\0z", "x y z"),
+            ("👩\u{200d}👧", "👩\u{200d}👧"),
+            ("a\u{200d}b", "ab"),
+            ("O’Brien", "O’Brien"),
+        ] {
+            assert_eq!(one_line(value), line, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn what_could_do_harm_is_found_and_names_are_not() {
+        for value in ["{{7*7}}", "<|im_end|>", "[[price]]", "<b>x", "http://evil.tld", "*|UNSUB|*", "</s>", "${jndi:x}"] {
+            assert!(is_unsafe(value), "{value}");
+        }
+        for value in ["O’Brien", "Robert'); DROP", "a < b", "50 % off", "Smith & Sons", "=HYPERLINK(1)", "#1", "李雷"] {
+            assert!(!is_unsafe(value), "{value}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn any_value_becomes_a_line_without_invisible_characters(value in any::<String>()) {
+            let line = one_line(&value);
+            prop_assert!(!line.chars().any(|c| is_invisible(c) && c != '\u{200d}'));
+            prop_assert_eq!(one_line(&line), line.clone());
+            prop_assert!(for_prompt(&value).chars().count() <= PROMPT_CHARACTERS);
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Kinds: what is written is data, not code.
+
+use indexmap::IndexMap;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+const BUILT_IN: [(&str, &str); 8] = [
+    ("email", include_str!("../kinds/email.yaml")),
+    ("google_rsa", include_str!("../kinds/google_rsa.yaml")),
+    ("social_post", include_str!("../kinds/social_post.yaml")),
+    ("sms", include_str!("../kinds/sms.yaml")),
+    ("product_description", include_str!("../kinds/product_description.yaml")),
+    ("press_release", include_str!("../kinds/press_release.yaml")),
+    ("seo_article", include_str!("../kinds/seo_article.yaml")),
+    ("text", include_str!("../kinds/text.yaml")),
+];
+
+/// A kind of message: its fields, their limits, what the model is asked, how it is rendered.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Kind {
+    /// Its name.
+    pub kind: String,
+    /// Version of the format: 1.
+    pub version: u32,
+    /// One sentence for people.
+    pub description: String,
+    /// The first sentence of the prompt.
+    pub task: String,
+    /// How fields become a message.
+    pub render: Layout,
+    /// The message's text for `render: text`, with `{field}` and `{fact}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub layout: Option<String>,
+    /// Facts that a campaign must give.
+    #[serde(default)]
+    pub needs: Vec<String>,
+    /// Facts that the renderer places; the model is not offered them.
+    #[serde(default)]
+    pub places: Vec<String>,
+    /// The prompt, where the kind has its own: above a line `---` for the campaign, below it for the row.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prompt: Option<String>,
+    /// Fields in the order in which they are written.
+    pub fields: IndexMap<String, Field>,
+}
+
+/// How fields become a message.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Layout {
+    /// An e-mail: HTML and a text part.
+    Email,
+    /// One text, by the kind's layout.
+    Text,
+    /// The fields as they are.
+    Fields,
+}
+
+/// A field that the model fills in.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Field {
+    /// What the prompt asks for.
+    pub ask: String,
+    /// Limit of the rendered text, of each item where it is a list, in `unit`.
+    pub max: usize,
+    /// What the limit counts.
+    #[serde(default)]
+    pub unit: Unit,
+    /// Makes it a list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub items: Option<Items>,
+    /// Whether items must differ.
+    #[serde(default)]
+    pub distinct: bool,
+    /// Characters that must not appear.
+    #[serde(default)]
+    pub forbid: String,
+    /// A regular expression that each text matches whole.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pattern: Option<String>,
+    /// What stands between items in a layout.
+    #[serde(default = "line_end")]
+    pub join: String,
+    /// What stands before each item in a layout.
+    #[serde(default)]
+    pub prefix: String,
+}
+
+/// How many items a list has.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Items {
+    /// At least.
+    pub min: usize,
+    /// At most.
+    pub max: usize,
+}
+
+/// What a limit counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Unit {
+    /// Unicode code points.
+    #[default]
+    Characters,
+    /// Display width: East Asian wide characters count two.
+    Width,
+    /// Units of a text message of 160: GSM-7 septets, or 160/70 for each UTF-16 unit of any other text.
+    Sms,
+}
+
+/// A kind's file that cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{origin}: {message}")]
+pub struct KindError {
+    /// The file.
+    pub origin: String,
+    /// What is wrong and where.
+    pub message: String,
+}
+
+impl Kind {
+    /// Names of the built-in kinds.
+    pub fn built_in_names() -> impl Iterator<Item = &'static str> {
+        BUILT_IN.iter().map(|(name, _)| *name)
+    }
+
+    /// The text of a built-in kind's file.
+    pub fn built_in_text(name: &str) -> Option<&'static str> {
+        BUILT_IN.iter().find(|(built_in, _)| *built_in == name).map(|(_, text)| *text)
+    }
+
+    /// A built-in kind.
+    pub fn built_in(name: &str) -> Option<Self> {
+        Self::built_in_text(name).map(|text| Self::parse(text, name).expect("built-in kinds are tested"))
+    }
+
+    /// Reads a kind's file; `origin` is its name in errors.
+    pub fn parse(text: &str, origin: &str) -> Result<Self, KindError> {
+        let error = |message: String| KindError { origin: origin.to_owned(), message };
+        let kind: Self = serde_saphyr::from_str(text).map_err(|e| error(e.to_string()))?;
+        kind.check().map_err(error)?;
+        Ok(kind)
+    }
+
+    /// Reads a kind from an accepted campaign.
+    pub fn from_value(value: &Value) -> Result<Self, KindError> {
+        let error = |message: String| KindError { origin: "the campaign's kind".into(), message };
+        let kind: Self = serde_json::from_value(value.clone()).map_err(|e| error(e.to_string()))?;
+        kind.check().map_err(error)?;
+        Ok(kind)
+    }
+
+    /// The kind as an accepted campaign keeps it.
+    pub fn to_value(&self) -> Value {
+        serde_json::to_value(self).expect("a kind serialises")
+    }
+
+    fn check(&self) -> Result<(), String> {
+        if self.fields.is_empty() {
+            return Err("a kind needs at least one field".into());
+        }
+        for (name, field) in &self.fields {
+            if let Some(items) = field.items
+                && (items.min == 0 || items.max < items.min)
+            {
+                return Err(format!("fields.{name}.items: min is at least 1 and max at least min"));
+            }
+            if let Some(pattern) = &field.pattern {
+                regex::Regex::new(pattern).map_err(|e| format!("fields.{name}.pattern: {e}"))?;
+            }
+        }
+        if self.render == Layout::Text && self.layout.is_none() {
+            return Err("render: text needs a layout such as \"{text}\"".into());
+        }
+        if self.render == Layout::Email {
+            let parts = ["subject", "preheader", "headline", "body", "cta"];
+            if let Some(part) = parts.iter().find(|part| !self.fields.contains_key(**part)) {
+                return Err(format!("render: email needs a field `{part}`"));
+            }
+            if self.fields["body"].items.is_none() {
+                return Err("fields.body of an e-mail is a list: give it items: { min: …, max: … }".into());
+            }
+        }
+        Ok(())
+    }
+}
+
+fn line_end() -> String {
+    "\n".into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_built_in_kind_is_valid_and_survives_acceptance() {
+        for name in Kind::built_in_names() {
+            let kind = Kind::built_in(name).unwrap();
+            assert_eq!(kind.kind, name);
+            assert_eq!(Kind::from_value(&kind.to_value()).unwrap(), kind);
+        }
+    }
+
+    #[test]
+    fn a_mistake_in_a_kind_is_named() {
+        let text = Kind::built_in_text("text").unwrap();
+        let error = |from: &str, to: &str| Kind::parse(&text.replace(from, to), "mine.yaml").unwrap_err().to_string();
+        assert!(error("task:", "tsk:").contains("tsk"));
+        assert!(error("layout: \"{text}\"", "").contains("needs a layout"));
+        assert!(error("render: text", "render: email").contains("`subject`"));
+    }
+}

@@ -1,0 +1,19 @@
+//! Turns a campaign and a row into a prompt, and generated text into a checked, rendered message.
+//!
+//! Pure and synchronous. [`Content`] is a campaign, compiled: it writes prompts, says what answers must match, drafts
+//! [`Copy`] from an answer (checks that do not depend on the row), and merges a row's values into it (checks that do).
+
+mod checks;
+mod clean;
+mod content;
+mod hints;
+mod kind;
+mod measure;
+mod names;
+mod prompt;
+mod render;
+mod schema;
+
+pub use content::{Content, ContentError, Copy, Merged};
+pub use kind::{Field, Items, Kind, KindError, Layout, Unit};
+pub use prompt::Prompt;

@@ -1,0 +1,10 @@
+//! Rendering: fields become a message. Everything that is the same for all rows is escaped once, when copy is drafted;
+//! per row only its values are filled in.
+
+mod email;
+mod escape;
+mod parts;
+
+pub(crate) use email::EmailSkeletons;
+pub(crate) use escape::{html, json_inside};
+pub(crate) use parts::{Filled, Part, Renderer};

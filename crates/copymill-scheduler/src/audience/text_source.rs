@@ -1,0 +1,147 @@
+//! The file's bytes as UTF-8 text, piece by piece, hashed on the way.
+
+use std::{
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+};
+
+use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
+use sha2::{Digest, Sha256};
+
+/// Bytes read at once.
+const PIECE_BYTES: usize = 64 * 1024;
+/// Stands for what could not be decoded: no valid UTF-8 has this byte, so the record around it fails as one that is
+/// not valid in the file's encoding.
+const UNDECODABLE: u8 = 0xff;
+
+/// Text of a file from its beginning.
+pub(super) struct TextSource {
+    file: File,
+    encoding: &'static Encoding,
+    /// None for UTF-8, whose bytes pass as they are and are checked record by record.
+    decoder: Option<Decoder>,
+    piece: Vec<u8>,
+    /// Bytes of the file read since its beginning.
+    position: u64,
+    /// Bytes of the file that the hash has seen; ahead of the position after going back.
+    hashed: u64,
+    hash: Sha256,
+    /// The end was reached: a decoder must not be called again.
+    finished: bool,
+}
+
+/// What a file is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Digested {
+    /// SHA-256 in hexadecimal.
+    pub(super) sha256: String,
+    pub(super) bytes: u64,
+}
+
+impl TextSource {
+    pub(super) fn new(mut file: File, encoding: &'static Encoding) -> io::Result<Self> {
+        file.seek(SeekFrom::Start(0))?;
+        let decoder = decoder(encoding);
+        let piece = vec![0; PIECE_BYTES];
+        Ok(Self {
+            file,
+            encoding,
+            decoder,
+            piece,
+            position: 0,
+            hashed: 0,
+            hash: Sha256::new(),
+            finished: false,
+        })
+    }
+
+    /// Appends the next piece of text; false at the end of the file.
+    pub(super) fn read_into(&mut self, text: &mut Vec<u8>) -> io::Result<bool> {
+        if self.finished {
+            return Ok(false);
+        }
+        let count = read_full(&mut self.file, &mut self.piece)?;
+        let at_start = self.position == 0;
+        let seen = usize::try_from(self.hashed - self.position).unwrap_or(usize::MAX).min(count);
+        self.hash.update(&self.piece[seen..count]);
+        self.position += count as u64;
+        self.hashed = self.hashed.max(self.position);
+        self.finished = count < self.piece.len();
+        match &mut self.decoder {
+            Some(decoder) => decode(decoder, &self.piece[..count], self.finished, text),
+            None => {
+                let bytes = &self.piece[..count];
+                let bom = if at_start { b"\xef\xbb\xbf".as_slice() } else { b"" };
+                text.extend_from_slice(bytes.strip_prefix(bom).unwrap_or(bytes));
+            }
+        }
+        Ok(!self.finished)
+    }
+
+    /// Goes back to the beginning and returns text from `offset` on, with what the last piece holds beyond it.
+    pub(super) fn rewind_to(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        self.file.seek(SeekFrom::Start(0))?;
+        self.position = 0;
+        self.finished = false;
+        self.decoder = decoder(self.encoding);
+        let mut text = Vec::new();
+        let mut dropped = 0_u64;
+        loop {
+            let more = self.read_into(&mut text)?;
+            let ahead = offset - dropped;
+            if text.len() as u64 > ahead || !more {
+                text.drain(..text.len().min(ahead as usize));
+                return Ok(text);
+            }
+            dropped += text.len() as u64;
+            text.clear();
+        }
+    }
+
+    /// Reads to the end and returns what the file is.
+    pub(super) fn digest(mut self) -> io::Result<Digested> {
+        let mut dropped = Vec::new();
+        while self.read_into(&mut dropped)? {
+            dropped.clear();
+        }
+        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        Ok(Digested { sha256, bytes: self.hashed })
+    }
+}
+
+fn decoder(encoding: &'static Encoding) -> Option<Decoder> {
+    (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal())
+}
+
+/// Fills the buffer unless the file ends.
+pub(super) fn read_full(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
+    let mut filled = 0;
+    while filled < buffer.len() {
+        match file.read(&mut buffer[filled..]) {
+            Ok(0) => break,
+            Ok(count) => filled += count,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(filled)
+}
+
+/// Decodes a piece; every malformed sequence becomes one [`UNDECODABLE`] byte.
+pub(super) fn decode(decoder: &mut Decoder, mut bytes: &[u8], last: bool, text: &mut Vec<u8>) {
+    loop {
+        let start = text.len();
+        let room =
+            decoder.max_utf8_buffer_length_without_replacement(bytes.len()).unwrap_or(bytes.len() * 3 + 16);
+        text.resize(start + room, 0);
+        let (result, read, written) =
+            decoder.decode_to_utf8_without_replacement(bytes, &mut text[start..], last);
+        text.truncate(start + written);
+        bytes = &bytes[read..];
+        match result {
+            DecoderResult::InputEmpty => return,
+            DecoderResult::OutputFull => {}
+            DecoderResult::Malformed(..) => text.push(UNDECODABLE),
+        }
+    }
+}

@@ -1,0 +1,217 @@
+//! Leadership: one lease object, taken and renewed by compare-and-swap on its ETag.
+//!
+//! The holder stops acting [`HOLD`] after the start of its last successful renewal; a standby takes over after it
+//! has seen the object unchanged for [`TAKEOVER`] on its own monotonic clock. The 5 s between them are for clocks
+//! that run at different speeds and for writes that are under way.
+
+use std::{
+    sync::{Arc, Mutex},
+    time::{Duration, Instant},
+};
+
+use copymill_store::{Condition, Put, Store, StoreError};
+use serde::{Deserialize, Serialize};
+
+/// How long a holder may act on its last renewal.
+pub const HOLD: Duration = Duration::from_secs(5);
+/// How long a standby watches an unchanged lease before it takes it.
+pub const TAKEOVER: Duration = Duration::from_secs(10);
+const RENEW_EVERY: Duration = Duration::from_secs(1);
+const WATCH_EVERY: Duration = Duration::from_millis(250);
+const KEY: &str = "leader.json";
+
+/// Why leadership was not to be had.
+#[derive(Debug, thiserror::Error)]
+pub enum LeaseError {
+    /// Somebody else holds and renews it.
+    #[error("{place} is in use by {holder}; wait for it to end, or choose another folder with --output")]
+    Held {
+        /// The store.
+        place: String,
+        /// The holder's description of itself.
+        holder: String,
+    },
+    /// It was held and is not any more.
+    #[error("the lease on {place} was lost to another process; nothing is damaged: run the same command again")]
+    Lost {
+        /// The store.
+        place: String,
+    },
+    /// The lease object is not one of ours.
+    #[error("leader.json in {place} is no lease: {reason}; remove the file if no copymill process uses the folder")]
+    Unreadable {
+        /// The store.
+        place: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The store could not be asked.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct LeaseObject {
+    v: u32,
+    epoch: u64,
+    revision: u64,
+    /// Empty once the holder gave it back.
+    holder: String,
+    host: String,
+    pid: i32,
+}
+
+/// Leadership in hand. Dropping it stops the renewals; [`Lease::release`] lets the next process lead at once.
+pub struct Lease {
+    shared: Arc<Shared>,
+    renewals: tokio::task::JoinHandle<()>,
+}
+
+struct Shared {
+    store: Arc<dyn Store>,
+    epoch: u64,
+    holder: String,
+    current: tokio::sync::Mutex<(LeaseObject, String)>,
+    valid_until: Mutex<Option<Instant>>,
+}
+
+impl Lease {
+    /// Takes the lease, waiting for a silent holder to be sure that it is gone.
+    pub async fn acquire(store: Arc<dyn Store>) -> Result<Self, LeaseError> {
+        let mut seen: Option<(String, Instant)> = None;
+        loop {
+            let started = Instant::now();
+            let Some(object) = store.get(KEY).await? else {
+                if let Some(lease) = Self::put(&store, 1, Condition::IfAbsent, started).await? {
+                    return Ok(lease);
+                }
+                continue;
+            };
+            let lease: LeaseObject = serde_json::from_slice(&object.body)
+                .map_err(|e| LeaseError::Unreadable { place: store.describe(), reason: e.to_string() })?;
+            let since = match &seen {
+                Some((etag, since)) if *etag == object.etag => *since,
+                Some(_) => return Err(LeaseError::Held { place: store.describe(), holder: lease.holder }),
+                None => started,
+            };
+            if lease.holder.is_empty() || holder_is_dead(&lease) || since.elapsed() >= TAKEOVER {
+                let condition = Condition::IfMatch(object.etag);
+                if let Some(lease) = Self::put(&store, lease.epoch + 1, condition, started).await? {
+                    return Ok(lease);
+                }
+                seen = None;
+                continue;
+            }
+            seen = Some((object.etag, since));
+            tokio::time::sleep(WATCH_EVERY).await;
+        }
+    }
+
+    async fn put(
+        store: &Arc<dyn Store>,
+        epoch: u64,
+        condition: Condition,
+        started: Instant,
+    ) -> Result<Option<Self>, LeaseError> {
+        let host = host();
+        let pid = std::process::id().cast_signed();
+        let holder = format!("process {pid} on {host}");
+        let object = LeaseObject { v: 1, epoch, revision: 1, holder: holder.clone(), host, pid };
+        let Put::Stored(etag) = store.put(KEY, body(&object), condition).await? else { return Ok(None) };
+        let shared = Arc::new(Shared {
+            store: store.clone(),
+            epoch,
+            holder,
+            current: tokio::sync::Mutex::new((object, etag)),
+            valid_until: Mutex::new(Some(started + HOLD)),
+        });
+        let renewals = tokio::spawn(renew(shared.clone()));
+        Ok(Some(Self { shared, renewals }))
+    }
+
+    /// Fails once the lease may have passed to another process; to be asked before every act of a leader.
+    pub fn check(&self) -> Result<(), LeaseError> {
+        let valid_until = *self.shared.valid_until.lock().expect("no holder of this lock panics");
+        if valid_until.is_some_and(|until| Instant::now() < until) {
+            return Ok(());
+        }
+        Err(LeaseError::Lost { place: self.shared.store.describe() })
+    }
+
+    /// Grows with every change of leadership.
+    pub fn epoch(&self) -> u64 {
+        self.shared.epoch
+    }
+
+    /// Who holds it: this process, in words.
+    pub fn holder(&self) -> &str {
+        &self.shared.holder
+    }
+
+    /// Gives the lease back.
+    pub async fn release(self) -> Result<(), LeaseError> {
+        self.renewals.abort();
+        let (mut object, etag) = self.shared.current.lock().await.clone();
+        object.holder.clear();
+        object.revision += 1;
+        self.shared.store.put(KEY, body(&object), Condition::IfMatch(etag)).await?;
+        Ok(())
+    }
+}
+
+impl Drop for Lease {
+    fn drop(&mut self) {
+        self.renewals.abort();
+    }
+}
+
+async fn renew(shared: Arc<Shared>) {
+    loop {
+        tokio::time::sleep(RENEW_EVERY).await;
+        let started = Instant::now();
+        let mut current = shared.current.lock().await;
+        let (mut object, etag) = current.clone();
+        object.revision += 1;
+        let mut valid_until = None;
+        match shared.store.put(KEY, body(&object), Condition::IfMatch(etag)).await {
+            Ok(Put::Stored(etag)) => {
+                *current = (object, etag);
+                valid_until = Some(started + HOLD);
+            }
+            // The answer to an earlier renewal may have been lost: one's own revision is success.
+            Ok(Put::Refused) => {
+                if let Ok(Some(found)) = shared.store.get(KEY).await
+                    && found.body == body(&object)
+                {
+                    *current = (object, found.etag);
+                    valid_until = Some(started + HOLD);
+                }
+            }
+            // What was granted before still holds until its own end.
+            Err(error) => {
+                tracing::warn!(error = %error, "the lease could not be renewed; trying again");
+                continue;
+            }
+        }
+        let mut valid = shared.valid_until.lock().expect("no holder of this lock panics");
+        let still_valid = valid.is_some_and(|until| Instant::now() < until);
+        *valid = if still_valid { valid_until } else { None };
+        if valid.is_none() {
+            return;
+        }
+    }
+}
+
+/// Whether the holder ran on this host and its process is gone: then nobody needs to wait.
+fn holder_is_dead(lease: &LeaseObject) -> bool {
+    let Some(pid) = rustix::process::Pid::from_raw(lease.pid) else { return false };
+    lease.host == host() && rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+}
+
+fn host() -> String {
+    rustix::system::uname().nodename().to_string_lossy().into_owned()
+}
+
+fn body(object: &LeaseObject) -> bytes::Bytes {
+    serde_json::to_vec(object).expect("a lease serialises").into()
+}

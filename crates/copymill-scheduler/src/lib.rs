@@ -1,0 +1,20 @@
+//! Accepts, plans, publishes, tracks and finishes campaigns.
+//!
+//! A [`Leader`] holds the lease, cuts the audience into chunks, keeps a window of them on the queue, follows what
+//! workers report, and writes the manifest. Everything it knows it can read back from the store.
+
+mod accept;
+pub mod audience;
+mod finish;
+mod lead;
+mod lease;
+mod plan;
+mod source;
+mod state_file;
+mod tracker;
+
+pub use accept::{Acceptance, accept, differences, load};
+pub use lead::{Ended, Leader, Signals};
+pub use lease::{HOLD, Lease, LeaseError, TAKEOVER};
+pub use plan::rows_per_chunk;
+pub use source::{SEGMENT_COPIES, Source};

@@ -1,0 +1,180 @@
+//! Working one chunk: from its job to what its output object holds.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use copymill_campaign::{
+    ChunkHeader, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments, decode_input,
+};
+use copymill_engine::EngineError;
+use copymill_store::{Condition, Put, Store};
+use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
+use tokio::sync::Semaphore;
+
+use crate::{
+    campaigns::LoadedCampaign,
+    merge::merge_chunk,
+    output::{OutputObject, message_line, segment_line},
+    settle::{Generator, Rules, Settled, Subject},
+};
+
+/// Rows of one chunk that are looked at at once; the engine's slots decide how many are decoded.
+const ROWS_AT_ONCE: usize = 256;
+
+/// A chunk whose input is at hand.
+pub struct Chunk {
+    /// The job.
+    pub job: ChunkJob,
+    /// Its campaign.
+    pub campaign: Arc<LoadedCampaign>,
+    /// Its header.
+    pub header: ChunkHeader,
+    /// Its rows.
+    pub rows: Vec<InputRow>,
+}
+
+/// Fetches a chunk's rows.
+pub async fn load(store: &dyn Store, job: ChunkJob, campaign: Arc<LoadedCampaign>) -> anyhow::Result<Chunk> {
+    let key = campaign.keys.input(job.kind, &job.chunk);
+    let object = store.get(&key).await?.with_context(|| format!("{key} is missing"))?;
+    let (header, rows) = decode_input(&object.body).with_context(|| format!("{key} is damaged"))?;
+    Ok(Chunk { job, campaign, header, rows })
+}
+
+/// What the chunk's output object holds where it is stored already.
+pub async fn stored(
+    store: &dyn Store,
+    job: &ChunkJob,
+    campaign: &LoadedCampaign,
+) -> anyhow::Result<Option<ChunkResult>> {
+    let key = campaign.keys.output(job.kind, &job.chunk);
+    let Some(object) = store.get(&key).await? else { return Ok(None) };
+    let result = match job.kind {
+        ChunkKind::Messages => count_messages(&object.body),
+        ChunkKind::Segments => count_segments(&object.body),
+    };
+    Ok(Some(result.with_context(|| format!("{key} is damaged"))?))
+}
+
+impl Chunk {
+    /// Settles every row and stores the output object. `room` holds a permit per message that may be under way.
+    pub async fn work(
+        self,
+        store: Arc<dyn Store>,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<ChunkResult> {
+        let key = self.campaign.keys.output(self.job.kind, &self.job.chunk);
+        let (job, campaign) = (self.job.clone(), self.campaign.clone());
+        let (object, result) = match self.job.kind {
+            ChunkKind::Segments => self.generate_segments(generator, room).await?,
+            ChunkKind::Messages if self.campaign.accepted.segmented => self.merge(&store, generator, room).await?,
+            ChunkKind::Messages => self.generate_messages(generator, room).await?,
+        };
+        match store.put(&key, object.into(), Condition::IfAbsent).await? {
+            Put::Stored(_) => Ok(result),
+            // Somebody was faster: what counts is what is stored.
+            Put::Refused => stored(store.as_ref(), &job, &campaign).await?.context("an output object vanished"),
+        }
+    }
+
+    async fn generate_messages(
+        self,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
+        let mut output = OutputObject::new(self.header.rows);
+        let settling: Vec<BoxFuture<'_, _>> =
+            self.rows.iter().map(|row| self.settle_message(generator, room, row).boxed()).collect();
+        let mut settled = futures::stream::iter(settling).buffered(ROWS_AT_ONCE).zip(futures::stream::iter(&self.rows));
+        while let Some((variants, row)) = settled.next().await {
+            let variants = variants?;
+            let now = jiff::Timestamp::now().to_string();
+            for (variant, settled) in (0..).zip(variants) {
+                let line = message_line(&self.campaign.accepted, row, variant, &settled, &now);
+                output.message(&line, settled.rendered.as_deref());
+            }
+        }
+        drop(settled);
+        Ok(output.finish())
+    }
+
+    async fn settle_message(
+        &self,
+        generator: &Generator,
+        room: &Semaphore,
+        row: &InputRow,
+    ) -> Result<Vec<Settled>, EngineError> {
+        let variants = self.campaign.accepted.file.variants;
+        if row.status.is_ready() {
+            let prompt_values = self.campaign.content.prompt_values(&row.values);
+            let subject = Subject { seed_key: row.row.to_string(), prompt_values, row: Some(&row.values) };
+            return self.settle(generator, room, &subject).await;
+        }
+        let settled = (0..variants).filter_map(|_| Settled::by_planning(&row.status)).collect::<Vec<_>>();
+        settled.iter().for_each(|settled| generator.progress.settled(settled.outcome));
+        Ok(settled)
+    }
+
+    async fn generate_segments(
+        self,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
+        let mut output = OutputObject::new(self.header.rows);
+        let settling: Vec<BoxFuture<'_, _>> =
+            self.rows.iter().map(|row| self.settle_segment(generator, room, row).boxed()).collect();
+        let mut settled = futures::stream::iter(settling).buffered(ROWS_AT_ONCE);
+        while let Some((key, variants)) = settled.try_next().await? {
+            let now = jiff::Timestamp::now().to_string();
+            for (variant, settled) in (0..).zip(variants) {
+                output.segment(&segment_line(key.clone(), variant, settled, &now));
+            }
+        }
+        drop(settled);
+        Ok(output.finish())
+    }
+
+    async fn settle_segment(
+        &self,
+        generator: &Generator,
+        room: &Semaphore,
+        row: &InputRow,
+    ) -> Result<(String, Vec<Settled>), EngineError> {
+        let key = self.campaign.content.segment_key_of(&row.values);
+        let prompt_values = row.values.iter().map(String::as_str).collect();
+        let subject = Subject { seed_key: key.clone(), prompt_values, row: None };
+        Ok((key, self.settle(generator, room, &subject).await?))
+    }
+
+    async fn settle(
+        &self,
+        generator: &Generator,
+        room: &Semaphore,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<Settled>, EngineError> {
+        let campaign = &self.campaign;
+        let _permits = room.acquire_many(campaign.accepted.file.variants).await.map_err(|_| EngineError::Stopped)?;
+        let rules =
+            Rules { campaign: &campaign.accepted, content: &campaign.content, constraint: &campaign.constraint };
+        generator.settle(&rules, subject).await
+    }
+
+    async fn merge(
+        self,
+        store: &Arc<dyn Store>,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
+        self.campaign.segments(store.as_ref()).await?;
+        // A merge keeps a core busy, not the engine: it takes one place so that few chunks are in memory at once.
+        let _permit = room.acquire().await?;
+        let (store, progress) = (store.clone(), generator.progress.clone());
+        let runtime = tokio::runtime::Handle::current();
+        let merged = tokio::task::spawn_blocking(move || {
+            let copies = runtime.block_on(self.campaign.segments(store.as_ref()))?;
+            anyhow::Ok(merge_chunk(&self.campaign, copies, &self.rows, self.header.rows, &progress))
+        });
+        merged.await?
+    }
+}

@@ -1,0 +1,19 @@
+//! Consumes chunks: generate, check, render, write, acknowledge.
+//!
+//! A [`Worker`] takes only what it can start. A delivery is acknowledged last: first the output object is durable,
+//! then the leader is told.
+
+mod campaigns;
+mod chunk;
+mod consume;
+mod merge;
+mod model;
+mod output;
+mod progress;
+mod settle;
+
+pub use campaigns::{CampaignCache, LoadedCampaign};
+pub use consume::{Worker, WorkerSettings};
+pub use model::{ModelError, ModelFile, ModelPlaces, locate_model};
+pub use progress::{Progress, ProgressSnapshot};
+pub use settle::{Generator, Rules, Settled, Subject};

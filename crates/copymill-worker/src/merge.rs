@@ -1,0 +1,93 @@
+//! Merging: the copy of a row's segment, filled in for the row. No model takes part.
+
+use copymill_campaign::{ChunkResult, InputRow, Outcome, OutputLine, Reason, TokenUse};
+
+use crate::{
+    campaigns::{LoadedCampaign, SegmentCopies, SegmentCopy},
+    output::{OutputObject, message_line},
+    progress::Progress,
+    settle::{Settled, blame},
+};
+
+/// Merges all rows of a chunk. Blocks: some tens of microseconds a message.
+pub fn merge_chunk(
+    campaign: &LoadedCampaign,
+    copies: &SegmentCopies,
+    rows: &[InputRow],
+    span: (u64, u64),
+    progress: &Progress,
+) -> (Vec<u8>, ChunkResult) {
+    let now = jiff::Timestamp::now().to_string();
+    let mut output = OutputObject::new(span);
+    for row in rows {
+        let by_planning = Settled::by_planning(&row.status);
+        let segment = if by_planning.is_none() { campaign.content.segment_key(&row.values) } else { String::new() };
+        for variant in 0..campaign.accepted.file.variants {
+            let (line, rendered) = match &by_planning {
+                Some(settled) => (message_line(&campaign.accepted, row, variant, settled, &now), None),
+                None => merge_row(campaign, copies.get(&segment), row, variant, &segment),
+            };
+            progress.settled(line.outcome);
+            output.message(&line, rendered.as_deref());
+        }
+    }
+    output.finish()
+}
+
+fn merge_row(
+    campaign: &LoadedCampaign,
+    copies: Option<&Vec<SegmentCopy>>,
+    row: &InputRow,
+    variant: u32,
+    segment: &str,
+) -> (OutputLine, Option<String>) {
+    let Some(copy) = copies.and_then(|copies| copies.get(variant as usize)) else {
+        let message = "no copy of the row's segment is in the store".into();
+        let reason = Reason { code: "segment_missing".into(), field: None, message, attempt: 0 };
+        let settled = Settled::without_attempt(Outcome::Invalid, reason);
+        return (message_line(&campaign.accepted, row, variant, &settled, ""), None);
+    };
+    let mut line = merged_line(campaign, row, copy, segment);
+    let Some(text) = &copy.copy else { return (line, None) };
+    let merged = campaign.content.merge(text, &row.values, line.attempt);
+    if merged.reasons.is_empty() {
+        return (line, Some(merged.rendered_json));
+    }
+    line.outcome = blame(&merged.reasons);
+    line.reasons.extend(merged.reasons);
+    line.content = None;
+    let Some(fallback) = campaign.content.fallback().filter(|_| copy.line.outcome == Outcome::Generated) else {
+        return (line, None);
+    };
+    let merged = campaign.content.merge(fallback, &row.values, line.attempt);
+    if !merged.reasons.is_empty() {
+        line.reasons.extend(merged.reasons);
+        return (line, None);
+    }
+    line.outcome = Outcome::Fallback;
+    line.content = Some(crate::output::raw(fallback.content_json()));
+    (line, Some(merged.rendered_json))
+}
+
+/// The line of a merged message before the row's own checks; its tokens are counted with the segment.
+fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, segment: &str) -> OutputLine {
+    OutputLine {
+        v: 1,
+        campaign: campaign.accepted.id.clone(),
+        row: row.row,
+        recipient_id: row.recipient_id.clone(),
+        variant: copy.line.variant,
+        outcome: copy.line.outcome,
+        content: copy.line.content.clone(),
+        rendered: None,
+        reasons: copy.line.reasons.clone(),
+        attempt: copy.line.attempt,
+        seed: Some(copy.line.seed),
+        finish_reason: Some(copy.line.finish_reason.clone()),
+        tokens: TokenUse::default(),
+        model_sha256: campaign.accepted.model.sha256.clone(),
+        prompt_sha256: Some(copy.line.prompt_sha256.clone()),
+        segment: Some(segment.to_owned()),
+        generated_at: copy.line.generated_at.clone(),
+    }
+}

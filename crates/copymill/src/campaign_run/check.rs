@@ -1,0 +1,196 @@
+//! Everything that can be wrong with a campaign before its audience is read: all of it at once.
+
+use std::{
+    io::ErrorKind,
+    path::{Path, PathBuf},
+};
+
+use anyhow::Context;
+use copymill_campaign::{
+    CampaignFile, Inspection, ParsedCampaign, Problem, Problems, check_columns, inspect_campaign, nearest,
+};
+use copymill_scheduler::audience::{AudienceOptions, AudienceReader, Detected};
+use copymill_worker::{ModelFile, ModelPlaces, locate_model};
+use serde_json::Value;
+
+use crate::{
+    commands::kinds,
+    exit::{OrUsage, usage},
+    model::ModelHeader,
+    output,
+};
+
+/// A campaign in which nothing is wrong as far as its files tell.
+pub(crate) struct Checked {
+    /// What it says.
+    pub(crate) file: CampaignFile,
+    /// The folder that its paths are relative to.
+    pub(crate) base: PathBuf,
+    /// The audience file.
+    pub(crate) audience: PathBuf,
+    /// Names of its columns.
+    pub(crate) columns: Vec<String>,
+    /// What its format is.
+    pub(crate) detected: Detected,
+    /// The kind's definition.
+    pub(crate) kind: Value,
+    /// The text of the campaign's own prompt.
+    pub(crate) prompt: Option<String>,
+    /// The model's header.
+    pub(crate) model: ModelHeader,
+}
+
+/// Checks a campaign file and the files that it names. `cache` is where models are unpacked.
+pub(crate) fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
+    let text = read_campaign(path)?;
+    let shown = path.display().to_string();
+    let Inspection { parsed, problems } = inspect_campaign(&text, &shown);
+    let Some(parsed) = parsed else { return Err(refuse(&shown, problems)) };
+    let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
+    let mut checks = Checks { parsed: &parsed, base: &base, cache, problems };
+    let audience = checks.audience();
+    let kind = checks.kind();
+    let prompt = checks.prompt();
+    let model = checks.model();
+    let problems = checks.problems;
+    match (audience, kind, prompt, model) {
+        (Some((columns, detected)), Some(kind), Some(prompt), Some(model)) if problems.is_empty() => {
+            Ok(Checked {
+                audience: base.join(&parsed.file.audience.source),
+                file: parsed.file,
+                base,
+                columns,
+                detected,
+                kind,
+                prompt,
+                model,
+            })
+        }
+        _ => Err(refuse(&shown, problems)),
+    }
+}
+
+impl Checked {
+    /// Folder for the output: the one that the command line names, or the campaign's own.
+    pub(crate) fn output(&self, named: Option<&Path>) -> PathBuf {
+        named.map_or_else(|| self.base.join(&self.file.output), Path::to_owned)
+    }
+}
+
+struct Checks<'a> {
+    parsed: &'a ParsedCampaign,
+    base: &'a Path,
+    cache: &'a Path,
+    problems: Vec<Problem>,
+}
+
+impl Checks<'_> {
+    fn note(&mut self, key: &str, message: impl Into<String>) {
+        self.problems.push(self.parsed.problem(key, message));
+    }
+
+    fn audience(&mut self) -> Option<(Vec<String>, Detected)> {
+        let audience = &self.parsed.file.audience;
+        // A missing id column is for the check of columns, which knows its place.
+        let options = AudienceOptions { id: None, ..AudienceOptions::of(audience) };
+        match AudienceReader::open(&self.base.join(&audience.source), options) {
+            Ok(reader) => {
+                self.problems.extend(check_columns(self.parsed, reader.columns()));
+                Some((reader.columns().to_vec(), reader.describe().clone()))
+            }
+            Err(error) => {
+                self.note("audience.source", format!("{:#}", anyhow::Error::from(error)));
+                None
+            }
+        }
+    }
+
+    fn kind(&mut self) -> Option<Value> {
+        match kinds::definition(&self.parsed.file.kind, self.base) {
+            Ok(kind) => Some(kind),
+            Err(message) => {
+                self.note("kind", message);
+                None
+            }
+        }
+    }
+
+    fn prompt(&mut self) -> Option<Option<String>> {
+        let Some(name) = &self.parsed.file.prompt else { return Some(None) };
+        match std::fs::read_to_string(self.base.join(name)) {
+            Ok(text) => Some(Some(text)),
+            Err(error) => {
+                self.note("prompt", format!("the prompt {name} cannot be read: {error}"));
+                None
+            }
+        }
+    }
+
+    fn model(&mut self) -> Option<ModelHeader> {
+        let file = &self.parsed.file;
+        // A model of gigabytes is not fetched for a campaign that cannot run.
+        if file.model.starts_with("hf://") && !self.problems.is_empty() {
+            return None;
+        }
+        match locate(&file.model, file.model_sha256.as_deref(), self.base, self.cache)
+            .and_then(ModelHeader::read)
+        {
+            Ok(header) => Some(header),
+            Err(error) => {
+                self.note("model", format!("{error:#}"));
+                None
+            }
+        }
+    }
+}
+
+/// Finds a model file; paths are relative to `base`.
+pub(crate) fn locate(
+    name: &str,
+    sha256: Option<&str>,
+    base: &Path,
+    cache: &Path,
+) -> anyhow::Result<ModelFile> {
+    let places = ModelPlaces { base: base.to_owned(), cache: cache.to_owned() };
+    if name.starts_with("hf://") {
+        output::note(format_args!(
+            "looking for {name} in the cache of the hub; fetching it where it is not there …"
+        ));
+    }
+    locate_model(name, sha256, &places).or_usage()
+}
+
+fn read_campaign(path: &Path) -> anyhow::Result<String> {
+    let shown = path.display();
+    if path.is_dir() {
+        return Err(usage(format!("{shown} is a folder; name the campaign file in it")));
+    }
+    let bytes = match std::fs::read(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => {
+            let hint = near_file(path).map_or_else(
+                || "`copymill init recipients.csv` writes one".to_owned(),
+                |near| format!("did you mean {near}?"),
+            );
+            return Err(usage(format!("there is no campaign file {shown}; {hint}")));
+        }
+        read => read.with_context(|| format!("the campaign {shown} cannot be read")).or_usage()?,
+    };
+    String::from_utf8(bytes)
+        .map_err(|_| usage(format!("the campaign {shown} is not UTF-8; save it as UTF-8")))
+}
+
+/// A file beside a missing one with nearly its name.
+fn near_file(path: &Path) -> Option<String> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let entries = std::fs::read_dir(folder).ok()?;
+    let names: Vec<String> =
+        entries.take(1000).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
+    Some(path.with_file_name(near).display().to_string())
+}
+
+fn refuse(path: &str, problems: Vec<Problem>) -> anyhow::Error {
+    let problems = Problems::new(problems);
+    let count = problems.as_slice().len() as u64;
+    usage(format!("{} in {path}\n{problems}", output::counted(count, "problem")))
+}

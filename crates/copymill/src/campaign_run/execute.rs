@@ -1,0 +1,74 @@
+//! Leader and worker side by side, until the campaign is completed or the process is asked to stop.
+
+use std::{sync::Arc, time::Duration};
+
+use anyhow::{Context, anyhow};
+use copymill_broker::{Broker, InProcessBroker};
+use copymill_campaign::{Accepted, CampaignKeys, CampaignState};
+use copymill_scheduler::{Ended, Leader, Lease, Signals, Source};
+use copymill_service::Shutdown;
+use copymill_store::Store;
+use copymill_worker::{Generator, Worker, WorkerSettings};
+use tokio::sync::watch;
+
+/// How long chunks in hand may go on after Ctrl-C; chunks are sized to need less.
+pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// What is to be done, and with what.
+pub(crate) struct Work {
+    /// Where everything is kept.
+    pub(crate) store: Arc<dyn Store>,
+    /// The campaign, accepted.
+    pub(crate) campaign: Arc<Accepted>,
+    /// Its audience.
+    pub(crate) source: Source,
+    /// Proof that nobody else works there.
+    pub(crate) lease: Lease,
+    /// The model.
+    pub(crate) generator: Generator,
+    /// Asks to stop.
+    pub(crate) shutdown: Shutdown,
+}
+
+/// Works; `progress` receives the campaign's state after every change.
+pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) -> anyhow::Result<Ended> {
+    let Work { store, campaign, source, lease, generator, shutdown } = work;
+    let broker = InProcessBroker::new();
+    let shared: Arc<dyn Broker> = Arc::new(broker.clone());
+    let settings = worker_settings(&generator);
+    let worker = Worker::new(store.clone(), shared.clone(), generator, campaign.model.clone(), settings);
+    let (draining, drain_seen) = watch::channel(false);
+    let (gone, gone_seen) = watch::channel(false);
+    let working = tokio::spawn({
+        let (shutdown, draining) = (shutdown.clone(), draining.clone());
+        async move {
+            let ended = worker.run(shutdown).await;
+            // A leader whose worker is gone has nobody to wait for, whyever it went.
+            draining.send_replace(true);
+            gone.send_replace(true);
+            ended
+        }
+    });
+    let telling = tokio::spawn(async move {
+        shutdown.drain_requested().await;
+        draining.send_replace(true);
+    });
+    let leader = Leader { store, broker: shared, keys: CampaignKeys::alone(), campaign, lease };
+    let led = leader.lead(source, Signals { draining: drain_seen, workers_gone: gone_seen, progress }).await;
+    telling.abort();
+    // No further jobs: the worker's consumer ends, and so does the worker.
+    broker.shut_down();
+    let worked =
+        working.await.map_err(|_| anyhow!("the worker ended unexpectedly; the lines above say where"))?;
+    let ended = led?;
+    if ended == Ended::Stopped {
+        worked.context("the worker stopped")?;
+    }
+    Ok(ended)
+}
+
+fn worker_settings(generator: &Generator) -> WorkerSettings {
+    let slots = generator.engine.info().slots as usize;
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    WorkerSettings { messages_under_way: 2 * slots, merges_at_once: cores, grace: GRACE }
+}

@@ -1,0 +1,127 @@
+//! From a checked campaign to one that can start: the audience is read once, the prompt is known to fit.
+
+use std::path::Path;
+
+use anyhow::Context;
+use copymill_campaign::{Accepted, CampaignId, SourcePin};
+use copymill_content::Content;
+use copymill_scheduler::{
+    Source,
+    audience::{AudienceOptions, AudienceReader, Record},
+};
+use copymill_tokenizer::PromptEncoder;
+
+use super::check::{Checked, check};
+use crate::exit::{OrUsage, usage};
+
+/// A campaign that can start.
+pub(crate) struct Prepared {
+    /// The campaign and its files.
+    pub(crate) checked: Checked,
+    /// The campaign as it would be accepted now.
+    pub(crate) accepted: Accepted,
+    /// Its prompt, checks and rendering.
+    pub(crate) content: Content,
+    /// Its audience.
+    pub(crate) source: Source,
+}
+
+/// Checks a campaign and reads its audience.
+pub(crate) fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
+    let checked = check(path, cache)?;
+    let source = Source::scan(checked.audience.clone(), &checked.file).or_usage()?;
+    if source.records == 0 {
+        return Err(usage(format!("the audience {} has no recipients", checked.audience.display())));
+    }
+    let accepted = accepted(&checked, &source)?;
+    let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_usage()?;
+    Ok(Prepared { checked, accepted, content, source })
+}
+
+impl Prepared {
+    /// (row, variant) pairs.
+    pub(crate) fn messages(&self) -> u64 {
+        self.source.records * u64::from(self.accepted.file.variants)
+    }
+
+    /// Whether `segment_by` was asked for and gives too many segments.
+    pub(crate) fn has_too_many_segments(&self) -> bool {
+        !self.accepted.file.audience.segment_by.is_empty() && !self.accepted.segmented
+    }
+
+    /// Segments whose copy is generated; none where the campaign generates per row.
+    pub(crate) fn segments(&self) -> Option<u64> {
+        self.source.segments.as_ref().map(|segments| segments.len() as u64)
+    }
+
+    /// The values that make a row's segment.
+    pub(crate) fn segment_of(&self, values: &[String]) -> Vec<String> {
+        let column = |name: &String| self.accepted.columns.iter().position(|column| column == name);
+        let columns = self.accepted.file.audience.segment_by.iter().filter_map(column);
+        columns.filter_map(|column| values.get(column).cloned()).collect()
+    }
+
+    /// The records from an ordinal on, as the audience has them.
+    pub(crate) fn records(&self, from: u64, count: usize) -> anyhow::Result<Vec<Record>> {
+        let options = AudienceOptions::of(&self.accepted.file.audience);
+        let mut reader = AudienceReader::open(&self.checked.audience, options)?;
+        reader.skip(from)?;
+        let mut records = Vec::new();
+        while records.len() < count
+            && let Some(record) = reader.next_record()?
+        {
+            records.push(record);
+        }
+        Ok(records)
+    }
+
+    /// Counts the tokens of the first usable row's prompt and fails where it leaves no room for the answer.
+    pub(crate) fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<Option<u64>> {
+        let Some(values) = self.first_prompt_values()? else { return Ok(None) };
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        let prompt = self.content.prompt(&values, None);
+        let tokens = encoder.encode(&prompt.system, &prompt.user).or_usage()?.len() as u64;
+        let answer = u64::from(self.accepted.file.sampling.max_tokens);
+        if tokens + answer > context {
+            return Err(usage(format!(
+                "the first prompt has {tokens} tokens and an answer may have {answer}, but the model `{}` takes {context} \
+                 together; shorten the brief, facts or prompt, lower sampling.max_tokens, or choose another model",
+                self.accepted.file.model
+            )));
+        }
+        Ok(Some(tokens))
+    }
+
+    /// What the first prompt shows of a recipient or segment; none where no row can be used.
+    fn first_prompt_values(&self) -> anyhow::Result<Option<Vec<String>>> {
+        if let Some(segments) = &self.source.segments {
+            return Ok(segments.first().cloned());
+        }
+        let usable = self.records(0, LOOKED_AT)?.into_iter().find_map(|record| record.values.ok());
+        let own = |text: &str| text.to_owned();
+        Ok(usable.map(|values| self.content.prompt_values(&values).into_iter().map(own).collect()))
+    }
+}
+
+/// Rows among which one is looked for that can be used.
+const LOOKED_AT: usize = 100;
+
+fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
+    let location = std::path::absolute(&checked.audience)?;
+    Ok(Accepted {
+        v: 1,
+        id: CampaignId::new(ulid::Ulid::generate()),
+        accepted_at: jiff::Timestamp::now().to_string(),
+        file: checked.file.clone(),
+        kind: checked.kind.clone(),
+        prompt: checked.prompt.clone(),
+        source: SourcePin {
+            location: location.display().to_string(),
+            bytes: source.bytes,
+            sha256: source.sha256.clone(),
+        },
+        columns: source.columns.clone(),
+        segmented: source.segments.is_some(),
+        model: checked.model.file.pin.clone(),
+    })
+}

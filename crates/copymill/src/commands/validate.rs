@@ -1,0 +1,96 @@
+//! `copymill validate`: everything that is wrong with a campaign, or what will happen.
+
+use std::path::PathBuf;
+
+use clap::Args;
+
+use crate::{
+    campaign_run::{Prepared, prepare},
+    exit::Exit,
+    output::{self, GOOD, item},
+    settings::Settings,
+};
+
+/// Name everything that is wrong with a campaign, all at once
+///
+/// Reads the campaign file and everything that it names: the audience, the kind, the prompt, the model's header. Each
+/// problem has its file, line, column and key, and the near miss where there is one. Where nothing is wrong, it says
+/// what a run would do.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill validate campaign.yaml")]
+pub(crate) struct Validate {
+    /// The campaign file
+    campaign: PathBuf,
+}
+
+/// Width of the names on the left.
+const NAMES: usize = 10;
+
+impl Validate {
+    pub(crate) fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
+        let prepared = prepare(&self.campaign, &settings.cache)?;
+        let encoder = prepared.checked.model.encoder()?;
+        let context = prepared.checked.model.context();
+        let tokens = encoder.map(|encoder| prepared.check_fit(&encoder, context)).transpose()?.flatten();
+        output::line(format_args!("{GOOD}{} is in order{GOOD:#}", self.campaign.display()));
+        for (name, text) in lines(&prepared, tokens) {
+            output::line(item(name, NAMES, text));
+        }
+        Ok(Exit::Done)
+    }
+}
+
+fn lines(prepared: &Prepared, tokens: Option<u64>) -> Vec<(&'static str, String)> {
+    let (checked, file) = (&prepared.checked, &prepared.accepted.file);
+    let shown = if prepared.accepted.segmented { &file.audience.segment_by } else { &file.audience.fields };
+    let mut lines = vec![
+        (
+            "audience",
+            format!("{}, {}", output::counted(prepared.source.records, "recipient"), checked.detected),
+        ),
+        ("columns", checked.columns.join(", ")),
+        ("prompt", format!("shows {}", names(shown))),
+        ("merge", names(&file.merge_fields(&checked.columns))),
+        ("model", model_line(prepared, tokens)),
+        ("messages", messages_line(prepared)),
+        ("output", checked.output(None).display().to_string()),
+    ];
+    if let Some(tokens) = tokens {
+        let answer = file.sampling.max_tokens;
+        lines.insert(5, ("tokens", format!("{tokens} in the first prompt, at most {answer} in an answer")));
+    }
+    lines
+}
+
+fn model_line(prepared: &Prepared, tokens: Option<u64>) -> String {
+    let gguf = &prepared.checked.model.gguf;
+    let context = gguf.context_length().map_or_else(|| "unknown".into(), output::count);
+    let counted = if tokens.is_some() { "" } else { "; tokens are counted once it is loaded" };
+    format!(
+        "{} ({}, {}, context {context}){counted}",
+        prepared.accepted.file.model,
+        gguf.architecture(),
+        gguf.quantisation()
+    )
+}
+
+fn messages_line(prepared: &Prepared) -> String {
+    let file = &prepared.accepted.file;
+    let total = output::count(prepared.messages());
+    let how = match prepared.segments() {
+        Some(segments) => format!("merged from the copy of {}", output::counted(segments, "segment")),
+        None if prepared.has_too_many_segments() => {
+            "generated one by one: segment_by gives too many segments".into()
+        }
+        None => "generated one by one".into(),
+    };
+    format!(
+        "{total} of kind {} ({} each), {how}",
+        file.kind,
+        output::counted(u64::from(file.variants), "variant")
+    )
+}
+
+fn names(names: &[String]) -> String {
+    if names.is_empty() { "nothing of the recipient".into() } else { names.join(", ") }
+}

@@ -1,0 +1,61 @@
+//! What the environment says, read once when the program starts.
+
+use std::{env, path::PathBuf};
+
+use copymill_service::logging::{self, LogOutput};
+
+use crate::exit::{OrUsage, usage};
+
+/// Environment variables and what they do, for `copymill --help`.
+pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
+    ("COPYMILL_LOG", "error, warn (default), info or debug"),
+    ("COPYMILL_LOG_FORMAT", "human (default) or json"),
+    ("COPYMILL_CACHE", "folder for the demo model and checksums (~/.cache/copymill)"),
+    ("HF_HOME, HF_TOKEN", "cache and token for models from hf://"),
+    ("NO_COLOR", "no colours, even on a terminal"),
+];
+
+/// Settings of the process.
+pub(crate) struct Settings {
+    /// Folder for what can be made again: the unpacked demonstration model, checksums of model files.
+    pub(crate) cache: PathBuf,
+    /// Where log lines go.
+    pub(crate) log: LogOutput,
+}
+
+impl Settings {
+    /// Reads the environment and begins to log.
+    pub(crate) fn from_environment() -> anyhow::Result<Self> {
+        let filter = variable("COPYMILL_LOG")?.unwrap_or_else(|| "warn".into());
+        let format = variable("COPYMILL_LOG_FORMAT")?.map(|format| format.parse::<logging::Format>());
+        let format = format.transpose().map_err(|error| usage(format!("COPYMILL_LOG_FORMAT: {error}")))?;
+        let log = logging::init(format.unwrap_or_default(), &filter)
+            .map_err(|error| usage(format!("COPYMILL_LOG: {error}")))?;
+        Ok(Self { cache: cache_folder()?, log })
+    }
+}
+
+fn cache_folder() -> anyhow::Result<PathBuf> {
+    if let Some(folder) = variable("COPYMILL_CACHE")? {
+        return Ok(folder.into());
+    }
+    // The specification says that relative paths are to be ignored.
+    let absolute = |path: &PathBuf| path.is_absolute();
+    if let Some(folder) = variable("XDG_CACHE_HOME")?.map(PathBuf::from).filter(absolute) {
+        return Ok(folder.join("copymill"));
+    }
+    if let Some(home) = variable("HOME")?.map(PathBuf::from).filter(absolute) {
+        return Ok(home.join(".cache/copymill"));
+    }
+    Ok(env::temp_dir().join("copymill-cache"))
+}
+
+/// The value of a variable; none where it is unset or empty.
+fn variable(name: &str) -> anyhow::Result<Option<String>> {
+    match env::var(name) {
+        Ok(value) if value.is_empty() => Ok(None),
+        Ok(value) => Ok(Some(value)),
+        Err(env::VarError::NotPresent) => Ok(None),
+        Err(error) => Err(error).or_usage().map_err(|error| error.context(format!("{name} cannot be read"))),
+    }
+}

@@ -1,0 +1,41 @@
+#!/usr/bin/env bash
+# Installs what the build needs beside git, make, a C compiler and Rust: cmake, ninja, a C++ compiler and libclang.
+# With apt and root rights (or sudo) it installs what is missing; otherwise it names it and stops.
+set -euo pipefail
+
+packages=()
+need() { # command, package
+  command -v "$1" >/dev/null 2>&1 || packages+=("$2")
+}
+need cmake cmake
+need ninja ninja-build
+need c++ g++
+need pkg-config pkg-config
+# bindgen loads libclang, and takes the compiler's own headers from clang's package.
+libclang() { ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*.so* /usr/lib64/libclang*.so* "${LIBCLANG_PATH:-/none}"/libclang*.so* 2>/dev/null; }
+[ -n "$(libclang || true)" ] || packages+=(libclang-dev)
+need clang clang
+
+if ! command -v cargo >/dev/null 2>&1; then
+  echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then run the same command again" >&2
+  exit 1
+fi
+if [ ${#packages[@]} -eq 0 ]; then
+  echo "build tools: all there"
+  exit 0
+fi
+
+run=()
+if [ "$(id -u)" -ne 0 ]; then
+  if command -v sudo >/dev/null 2>&1 && sudo -n true 2>/dev/null; then run=(sudo); else packages_only=yes; fi
+fi
+if [ "${packages_only:-no}" = yes ] || ! command -v apt-get >/dev/null 2>&1; then
+  echo "missing: ${packages[*]}" >&2
+  echo "install them with your system's package manager (Debian, Ubuntu: sudo apt-get install ${packages[*]}), then run the same command again" >&2
+  exit 1
+fi
+echo "build tools: installing ${packages[*]}"
+started=$SECONDS
+"${run[@]}" apt-get update -qq
+"${run[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+echo "build tools: installed in $((SECONDS - started)) s"

@@ -1,0 +1,9 @@
+//! The promises of the whole, checked on the real program with the real demo model.
+
+mod bad_input;
+mod campaigns;
+mod interrupted;
+mod quality;
+mod run;
+mod segments;
+mod structure;
