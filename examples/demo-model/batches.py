@@ -5,13 +5,12 @@ from dataclasses import dataclass
 
 import torch
 
-from lexicon import SCENES
 from model import CONTEXT, pack_attention
 from samples import pack
 from vocabulary import answer_ids, prefix_ids, row_ids
 
 # What has to be looked up in the prompt counts more than what is free to choose, or it is learned last.
-ASKED_WEIGHT, NAME_WEIGHT, COPY_WEIGHT = 5.0, 3.0, 3.0
+ASKED_WEIGHT, NAME_WEIGHT, COPY_WEIGHT = 5.0, 3.0, 4.0
 ASKED_CHARACTERS = 12
 
 
@@ -44,9 +43,8 @@ def encode(tokenizer, system, branches):
 def weights(tokenizer, branch):
     """How much every token of an answer counts in the loss, the end token last."""
     heavy = [(*match.span(), NAME_WEIGHT) for match in re.finditer(r"\[\[\w+\]\]", branch.answer)]
-    category = (branch.meant["category"] or "").lower()
-    if category and category not in SCENES:
-        heavy += [(*match.span(), COPY_WEIGHT) for match in re.finditer(re.escape(category), branch.answer.lower())]
+    for value in filter(None, (branch.meant["category"], branch.meant["tier"])):
+        heavy += [(*match.span(), COPY_WEIGHT) for match in re.finditer(re.escape(value.lower()), branch.answer.lower())]
     for line in branch.asked:
         start = branch.answer.find(line)
         if start >= 0:

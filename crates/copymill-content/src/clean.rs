@@ -106,7 +106,8 @@ mod tests {
         #[test]
         fn any_value_becomes_a_line_without_invisible_characters(value in any::<String>()) {
             let line = one_line(&value);
-            prop_assert!(!line.chars().any(|c| is_invisible(c) && c != '\u{200d}'));
+            let hidden = line.chars().any(|c| is_invisible(c) && c != '\u{200d}');
+            prop_assert!(!hidden);
             prop_assert_eq!(one_line(&line), line.clone());
             prop_assert!(for_prompt(&value).chars().count() <= PROMPT_CHARACTERS);
         }

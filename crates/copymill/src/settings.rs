@@ -15,6 +15,9 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "no colours, even on a terminal"),
 ];
 
+/// llama.cpp warns about contexts that the engine sizes on purpose; its errors are enough.
+const DEFAULT_LOG: &str = "warn,llama-cpp-2=error";
+
 /// Settings of the process.
 pub(crate) struct Settings {
     /// Folder for what can be made again: the unpacked demonstration model, checksums of model files.
@@ -26,7 +29,7 @@ pub(crate) struct Settings {
 impl Settings {
     /// Reads the environment and begins to log.
     pub(crate) fn from_environment() -> anyhow::Result<Self> {
-        let filter = variable("COPYMILL_LOG")?.unwrap_or_else(|| "warn".into());
+        let filter = variable("COPYMILL_LOG")?.unwrap_or_else(|| DEFAULT_LOG.into());
         let format = variable("COPYMILL_LOG_FORMAT")?.map(|format| format.parse::<logging::Format>());
         let format = format.transpose().map_err(|error| usage(format!("COPYMILL_LOG_FORMAT: {error}")))?;
         let log = logging::init(format.unwrap_or_default(), &filter)

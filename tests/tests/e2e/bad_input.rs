@@ -61,7 +61,7 @@ fn bad_rows_are_invalid_and_their_neighbours_are_written_to() {
     file.extend(b",Bob,boots,gold\n");
     file.extend(b"c-5,B\xff\xfeb,boots,gold\n");
     file.extend(b"c-6,B\0b,boots,gold\n");
-    file.extend(format!("c-7,{},boots,gold\n", "x".repeat(1 << 20)).as_bytes());
+    file.extend(format!("c-7,{},boots,gold\n", "x".repeat(1_000_000)).as_bytes());
     file.extend(b"c-8,Eve,boots,gold\n");
     let outcomes = outcomes(file);
     assert_eq!(outcomes.len(), 9);
@@ -126,7 +126,7 @@ fn every_mistake_in_a_campaign_file_is_named_at_once() {
     place.edit_campaign("fields: [last_category, tier]", "fields: [last_category, teir]");
     place.edit_campaign("variants: 2", "variant: 2");
     place.edit_campaign("code: SPRING20", "code: 00123");
-    let says = ["campaign.yaml:", "`variant`", "`variants`", "\"00123\""];
+    let says = ["campaign.yaml:", "variant: unknown key", "`variants`", "\"00123\""];
     place.copymill(&["validate", "campaign.yaml"]).fails(64, &says);
     place.edit_campaign("variant: 2", "variants: 2");
     place.edit_campaign("code: 00123", "code: SPRING20");

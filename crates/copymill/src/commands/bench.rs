@@ -28,7 +28,7 @@ enum Subject {
 impl Bench {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
         match self.subject {
-            Subject::Engine(bench) => bench.execute().await,
+            Subject::Engine(bench) => bench.execute(settings).await,
             Subject::Pipeline(bench) => bench.execute(settings).await,
         }
     }

@@ -46,7 +46,8 @@ pub(crate) struct Sample {
 
 /// The campaign in its folder.
 pub(crate) struct Written {
-    pub(crate) folder: tempfile::TempDir,
+    /// Kept so that the files live as long as the test.
+    pub(crate) _folder: tempfile::TempDir,
     pub(crate) store: FolderStore,
     pub(crate) keys: CampaignKeys,
 }
@@ -97,7 +98,7 @@ impl Written {
 pub(crate) async fn write(sample: &Sample) -> Written {
     let folder = tempfile::tempdir().unwrap();
     let store = FolderStore::open(folder.path()).unwrap();
-    let written = Written { folder, store, keys: CampaignKeys::alone() };
+    let written = Written { _folder: folder, store, keys: CampaignKeys::alone() };
     let campaign = campaign(sample);
     let pinned = serde_json::to_vec_pretty(&campaign).unwrap();
     written.put("campaign.json", pinned.clone()).await;
