@@ -32,7 +32,7 @@ pub use lines::{
 };
 pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
 pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue};
-pub use outcome::{Outcome, Reason};
+pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;
 pub use state::{CampaignPhase, CampaignState, TransitionError};

@@ -48,3 +48,38 @@ pub struct Reason {
     /// The attempt that failed, counted from 1; 0 where no attempt was made.
     pub attempt: u32,
 }
+
+/// Codes of reasons that are no check of the copy, and what each means: why a row is `invalid`, or why no message could
+/// be made.
+pub const ROW_CODES: &[(&str, &str)] = &[
+    ("missing_id", "The row has no id."),
+    ("duplicate_id", "An earlier row has the same id; the first one is written to."),
+    ("too_few_columns", "The row has fewer columns than the header."),
+    ("too_many_columns", "The row has more columns than the header."),
+    ("invalid_encoding", "The row has bytes that are no text in the file's encoding."),
+    ("null_byte", "The row holds a null byte."),
+    ("field_too_large", "A field of the row has more bytes than are read."),
+    ("record_too_large", "The row has more bytes than are read, perhaps because a quote is not closed."),
+    ("unclosed_quote", "A quote is opened and never closed."),
+    ("malformed_quote", "A quote stands where none may stand."),
+    ("malformed_json", "The line is no JSON object."),
+    ("unknown_key", "The line has a key that the first line does not have."),
+    ("duplicate_key", "The line has the same key twice."),
+    ("nested_value", "A value of the line is an object or a list."),
+    ("read_failed", "The file could not be read to its end."),
+    ("unsafe_prompt", "The row's values could not be put into a prompt safely."),
+    ("prompt_too_long", "The prompt with this row's values does not fit into the model's context."),
+    ("engine_failed", "The engine could not finish this message."),
+    ("segment_missing", "There is no copy of the row's segment."),
+];
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_documentation_says_what_each_code_means() {
+        let documentation = include_str!("../../../docs/CHECKS.md");
+        for (code, meaning) in super::ROW_CODES {
+            assert!(documentation.contains(&format!("| `{code}` | {meaning} |")), "{code}: {meaning}");
+        }
+    }
+}

@@ -1,28 +1,9 @@
 //! Recipient values are hostile: what is invisible or could break a line goes, and the rest becomes one line.
 
-use std::sync::LazyLock;
-
-use regex::Regex;
 use unicode_normalization::UnicodeNormalization;
 
 /// Characters of a value that a prompt shows at most.
 const PROMPT_CHARACTERS: usize = 500;
-/// Characters of a value that copy places at most: a name or an address is shorter.
-pub(crate) const MERGE_CHARACTERS: usize = 200;
-
-/// What would be run, followed or shown as markup by something that reads the message later.
-static UNSAFE: LazyLock<Regex> = LazyLock::new(|| {
-    Regex::new(
-        r"(?xi)
-        \{\{ | \}\} | \{% | %\} | \{\# | \*\| | \|\* | %% | \$\{ | \#\{        # template engines
-        | <\| | \|> | </s> | \[/?INST\] | </?think> | <<SYS>>                # control tokens of models
-        | \[\[ | \]\]                                                        # merge fields
-        | </?[a-z!?]                                                         # markup
-        | https?:// | \bwww\. | \b(?:javascript|data|mailto): | =\?utf-8\?   # links, encoded words
-        ",
-    )
-    .expect("the pattern is tested")
-});
 
 /// One visible line of NFC text.
 pub(crate) fn one_line(value: &str) -> String {
@@ -51,11 +32,6 @@ pub(crate) fn for_prompt(value: &str) -> String {
     let Some((end, _)) = line.char_indices().nth(PROMPT_CHARACTERS) else { return line };
     let cut = &line[..end];
     cut.rfind(' ').map_or(cut, |space| &cut[..space]).to_owned()
-}
-
-/// Whether a value, cleaned, could do harm where a message is read.
-pub(crate) fn is_unsafe(line: &str) -> bool {
-    UNSAFE.is_match(line)
 }
 
 /// Control, zero-width, bidirectional and tag characters, and other code points that show nothing.
@@ -89,16 +65,6 @@ mod tests {
             ("O’Brien", "O’Brien"),
         ] {
             assert_eq!(one_line(value), line, "{value:?}");
-        }
-    }
-
-    #[test]
-    fn what_could_do_harm_is_found_and_names_are_not() {
-        for value in ["{{7*7}}", "<|im_end|>", "[[price]]", "<b>x", "http://evil.tld", "*|UNSUB|*", "</s>", "${jndi:x}"] {
-            assert!(is_unsafe(value), "{value}");
-        }
-        for value in ["O’Brien", "Robert'); DROP", "a < b", "50 % off", "Smith & Sons", "=HYPERLINK(1)", "#1", "李雷"] {
-            assert!(!is_unsafe(value), "{value}");
         }
     }
 

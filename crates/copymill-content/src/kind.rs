@@ -208,7 +208,8 @@ mod tests {
     #[test]
     fn a_mistake_in_a_kind_is_named() {
         let text = Kind::built_in_text("text").unwrap();
-        let error = |from: &str, to: &str| Kind::parse(&text.replace(from, to), "mine.yaml").unwrap_err().to_string();
+        let error =
+            |from: &str, to: &str| Kind::parse(&text.replace(from, to), "mine.yaml").unwrap_err().to_string();
         assert!(error("task:", "tsk:").contains("tsk"));
         assert!(error("layout: \"{text}\"", "").contains("needs a layout"));
         assert!(error("render: text", "render: email").contains("`subject`"));

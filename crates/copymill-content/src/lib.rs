@@ -6,14 +6,23 @@
 mod checks;
 mod clean;
 mod content;
+mod copy;
+mod fold;
 mod hints;
 mod kind;
 mod measure;
+mod merge;
 mod names;
 mod prompt;
 mod render;
+mod rules;
 mod schema;
+mod value;
+mod watch;
 
-pub use content::{Content, ContentError, Copy, Merged};
+pub use checks::codes::CHECKS;
+pub use content::{Content, ContentError};
+pub use copy::Copy;
 pub use kind::{Field, Items, Kind, KindError, Layout, Unit};
+pub use merge::Merged;
 pub use prompt::Prompt;

@@ -39,15 +39,26 @@ fn sms(text: &str) -> usize {
 mod tests {
     use super::*;
 
+    #[derive(serde::Deserialize)]
+    struct Vectors {
+        width: Vec<(String, usize)>,
+        sms_units: Vec<(String, usize)>,
+        /// Text, how often it stands there, and the parts of the message.
+        sms_parts: Vec<(String, usize, usize)>,
+    }
+
     #[test]
     fn lengths_are_counted_as_channels_count_them() {
-        for (text, width) in [("送料無料で今すぐお届けします", 28), ("한국어 광고 제목 예시입니다", 27), ("Café crème", 10)] {
-            assert_eq!(length(text, Unit::Width), width, "{text}");
+        let vectors: Vectors = serde_saphyr::from_str(include_str!("../tests/data/lengths.yaml")).unwrap();
+        for (text, width) in vectors.width {
+            assert_eq!(length(&text, Unit::Width), width, "{text}");
         }
-        assert_eq!(length(&"A".repeat(160), Unit::Sms), 160);
-        assert_eq!(length("€", Unit::Sms), 2);
-        assert_eq!(length(&"😀".repeat(35), Unit::Sms), 160);
-        assert!(length(&"😀".repeat(36), Unit::Sms) > 160);
-        assert!(length(&("A".repeat(100) + "ç"), Unit::Sms) > 160);
+        for (text, units) in vectors.sms_units {
+            assert_eq!(length(&text, Unit::Sms), units, "{text}");
+        }
+        for (text, times, parts) in vectors.sms_parts {
+            let units = length(&text.repeat(times), Unit::Sms);
+            assert_eq!(units <= 160, parts == 1, "{times} × {text}: {units}");
+        }
     }
 }

@@ -23,6 +23,7 @@ pub struct Prompt {
 pub(crate) struct Prompts {
     environment: Environment<'static>,
     system: Arc<str>,
+    instructions: String,
     fields: Vec<String>,
 }
 
@@ -34,6 +35,8 @@ impl Prompts {
             None => (SYSTEM.to_owned(), ROW.to_owned()),
             Some(text) => split(text)?,
         };
+        let tags = regex::Regex::new(r"(?s)\{[{%#].*?[}%#]\}").expect("a test uses it");
+        let instructions = tags.replace_all(&system, "\n").into_owned();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
         environment.add_filter("quoted", |value: Value| -> Result<String, minijinja::Error> {
@@ -44,11 +47,13 @@ impl Prompts {
             .add_template_owned("system", system)
             .and_then(|()| environment.add_template_owned("row", row));
         added.map_err(|error| describe(&error))?;
-        let system = environment.get_template("system").and_then(|template| template.render(shared(campaign, kind, names)));
+        let system = environment
+            .get_template("system")
+            .and_then(|template| template.render(shared(campaign, kind, names)));
         let system = Arc::from(system.map_err(|error| describe(&error))?.trim());
         let audience = &campaign.file.audience;
         let fields = if audience.segment_by.is_empty() { &audience.fields } else { &audience.segment_by };
-        let prompts = Self { environment, system, fields: fields.clone() };
+        let prompts = Self { environment, system, instructions, fields: fields.clone() };
         let sample: Vec<&str> = prompts.fields.iter().map(|_| "sample").collect();
         prompts.row(&sample, Some("sample")).map_err(|error| describe(&error))?;
         Ok(prompts)
@@ -58,8 +63,9 @@ impl Prompts {
         &self.fields
     }
 
-    pub(crate) fn system(&self) -> &Arc<str> {
-        &self.system
+    /// The prompt's own words, without what the campaign puts into it.
+    pub(crate) fn instructions(&self) -> &str {
+        &self.instructions
     }
 
     pub(crate) fn prompt(&self, values: &[&str], hint: Option<&str>) -> Prompt {
@@ -69,7 +75,8 @@ impl Prompts {
     }
 
     fn row(&self, values: &[&str], hint: Option<&str>) -> Result<String, minijinja::Error> {
-        let recipient = pairs(self.fields.iter().zip(values).map(|(name, value)| (name.as_str(), for_prompt(value))));
+        let recipient =
+            pairs(self.fields.iter().zip(values).map(|(name, value)| (name.as_str(), for_prompt(value))));
         let hint = hint.filter(|hint| !hint.is_empty());
         let text = self.environment.get_template("row")?.render(context! { recipient, hint })?;
         Ok(text.trim().to_owned())
@@ -78,8 +85,11 @@ impl Prompts {
 
 fn shared(campaign: &Accepted, kind: &Kind, names: &Names) -> Value {
     let file = &campaign.file;
-    let fields: Vec<Value> =
-        kind.fields.iter().map(|(name, field)| context! { name => name.clone(), ask => field.ask.clone() }).collect();
+    let fields: Vec<Value> = kind
+        .fields
+        .iter()
+        .map(|(name, field)| context! { name => name.clone(), ask => field.ask.clone() })
+        .collect();
     let more = file.brief.more.iter().map(|(key, value)| (key.as_str(), value.clone()));
     let brief = pairs([("brand", file.brief.brand.clone())].into_iter().chain(more));
     let facts = pairs(file.facts.iter().map(|(key, value)| (key.as_str(), value.clone())));
@@ -105,12 +115,16 @@ fn split(text: &str) -> Result<(String, String), String> {
     let text = text.replace("\r\n", "\n");
     match text.split_once("\n---\n") {
         Some((system, row)) => Ok((system.to_owned(), row.to_owned())),
-        None => Err("a line `---` must stand between the part for the campaign and the part for one recipient".into()),
+        None => {
+            Err("a line `---` must stand between the part for the campaign and the part for one recipient"
+                .into())
+        }
     }
 }
 
 fn describe(error: &minijinja::Error) -> String {
-    let place = error.line().map(|line| format!("line {line} of the part `{}`: ", error.name().unwrap_or("prompt")));
+    let place =
+        error.line().map(|line| format!("line {line} of the part `{}`: ", error.name().unwrap_or("prompt")));
     let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
     format!("{}{}{detail}", place.unwrap_or_default(), error.kind())
 }

@@ -3,8 +3,10 @@
 
 mod email;
 mod escape;
+mod labels;
 mod parts;
 
 pub(crate) use email::EmailSkeletons;
 pub(crate) use escape::{html, json_inside};
+pub(crate) use labels::{is_right_to_left, unsubscribe};
 pub(crate) use parts::{Filled, Part, Renderer};

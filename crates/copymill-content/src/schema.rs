@@ -38,6 +38,8 @@ fn property(field: &Field, names: &Names) -> Value {
     };
     match field.items {
         None => text,
-        Some(items) => json!({ "type": "array", "items": text, "minItems": items.min, "maxItems": items.max }),
+        Some(items) => {
+            json!({ "type": "array", "items": text, "minItems": items.min, "maxItems": items.max })
+        }
     }
 }

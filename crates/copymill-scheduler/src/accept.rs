@@ -23,10 +23,18 @@ pub async fn accept(store: &dyn Store, keys: &CampaignKeys, offered: Accepted) -
         return Ok(Acceptance::New(Box::new(offered)));
     }
     let Some(stored) = load(store, keys).await? else {
-        bail!("{} came and went in {}: is another process removing files there?", keys.campaign(), store.describe());
+        bail!(
+            "{} came and went in {}: is another process removing files there?",
+            keys.campaign(),
+            store.describe()
+        );
     };
     let differences = differences(&stored, &offered);
-    if differences.is_empty() { Ok(Acceptance::Known(Box::new(stored))) } else { Ok(Acceptance::Different(differences)) }
+    if differences.is_empty() {
+        Ok(Acceptance::Known(Box::new(stored)))
+    } else {
+        Ok(Acceptance::Different(differences))
+    }
 }
 
 /// Reads the accepted campaign; none where there is none.
@@ -43,7 +51,10 @@ pub fn differences(stored: &Accepted, offered: &Accepted) -> Vec<String> {
     let mut note = |changed: bool, sentence: String| found.extend(changed.then_some(sentence));
     note(
         stored.source.sha256 != offered.source.sha256,
-        format!("the audience {} changed ({} bytes then, {} now)", offered.file.audience.source, stored.source.bytes, offered.source.bytes),
+        format!(
+            "the audience {} changed ({} bytes then, {} now)",
+            offered.file.audience.source, stored.source.bytes, offered.source.bytes
+        ),
     );
     note(
         stored.model.sha256 != offered.model.sha256,

@@ -5,7 +5,8 @@ use std::collections::BTreeMap;
 use anyhow::bail;
 use bytes::Bytes;
 use copymill_campaign::{
-    CampaignPhase, ChunkId, ChunkKind, ChunkResult, Manifest, ManifestObject, OutcomeCounts, Totals, sha256_hex,
+    CampaignPhase, ChunkId, ChunkKind, ChunkResult, Manifest, ManifestObject, OutcomeCounts, Totals,
+    sha256_hex,
 };
 use copymill_store::{Condition, Put};
 
@@ -44,8 +45,10 @@ pub async fn finish(leader: &Leader, state: &mut StateFile, results: Results<'_>
 
 async fn manifest(leader: &Leader, state: &StateFile, results: Results<'_>) -> anyhow::Result<Manifest> {
     let campaign = &leader.campaign;
-    let objects: Vec<_> = results.messages.iter().map(|(id, r)| object(leader, ChunkKind::Messages, id, r)).collect();
-    let segments = results.segments.iter().map(|(id, r)| object(leader, ChunkKind::Segments, id, r)).collect();
+    let objects: Vec<_> =
+        results.messages.iter().map(|(id, r)| object(leader, ChunkKind::Messages, id, r)).collect();
+    let segments =
+        results.segments.iter().map(|(id, r)| object(leader, ChunkKind::Segments, id, r)).collect();
     let rows = objects.last().map_or(0, |object| object.rows.1);
     let outcomes = objects.iter().fold(OutcomeCounts::default(), |mut sum, object| {
         sum += object.outcomes;
@@ -53,7 +56,10 @@ async fn manifest(leader: &Leader, state: &StateFile, results: Results<'_>) -> a
     });
     let expected = rows * u64::from(campaign.file.variants);
     if outcomes.total() != expected {
-        bail!("{} outcomes for {expected} messages: the output is damaged; start again with --fresh", outcomes.total());
+        bail!(
+            "{} outcomes for {expected} messages: the output is damaged; start again with --fresh",
+            outcomes.total()
+        );
     }
     let stored = leader.store.get(&leader.keys.campaign()).await?;
     Ok(Manifest {

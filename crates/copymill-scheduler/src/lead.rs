@@ -5,8 +5,8 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, bail};
 use copymill_broker::{Broker, Consumer, Delivery};
 use copymill_campaign::{
-    Accepted, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult, EVENTS_QUEUE,
-    Event, count_messages, count_segments, jobs_queue,
+    Accepted, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
+    EVENTS_QUEUE, Event, count_messages, count_segments, jobs_queue,
 };
 use copymill_store::Store;
 use tokio::sync::{mpsc, watch};
@@ -148,7 +148,12 @@ impl Leader {
         Ok(true)
     }
 
-    async fn take_cut(&self, stage: &mut Stage, cut: Option<CutChunk>, state: &mut StateFile) -> anyhow::Result<()> {
+    async fn take_cut(
+        &self,
+        stage: &mut Stage,
+        cut: Option<CutChunk>,
+        state: &mut StateFile,
+    ) -> anyhow::Result<()> {
         let Some(cut) = cut else {
             stage.cut_all = true;
             (&mut stage.cutting).await.context("planning ended unexpectedly")??;
@@ -193,13 +198,20 @@ impl Leader {
         Ok(())
     }
 
-    async fn take_event(&self, stage: &mut Stage, delivery: Delivery, state: &mut StateFile) -> anyhow::Result<()> {
+    async fn take_event(
+        &self,
+        stage: &mut Stage,
+        delivery: Delivery,
+        state: &mut StateFile,
+    ) -> anyhow::Result<()> {
         let event: Event = match serde_json::from_slice(&delivery.body) {
             Ok(event) => event,
             Err(error) => return Ok(delivery.dead_letter(&format!("no event: {error}")).await?),
         };
         match event {
-            Event::Done { job, result } if job.kind == stage.kind => stage.done(job.chunk, result, &mut state.state),
+            Event::Done { job, result } if job.kind == stage.kind => {
+                stage.done(job.chunk, result, &mut state.state)
+            }
             Event::Returned { job } if job.kind == stage.kind => stage.tracker.returned(job.chunk),
             Event::Failed { job, reason } if job.kind == stage.kind => {
                 tracing::warn!(chunk = %job.chunk, reason, "a chunk failed");
@@ -281,6 +293,7 @@ async fn read_output(
         ChunkKind::Segments => count_segments(&object.body),
     };
     let counted = tokio::task::spawn_blocking(count).await?;
-    let result = counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
+    let result =
+        counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
     Ok(Some(result))
 }

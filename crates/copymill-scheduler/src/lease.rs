@@ -32,13 +32,17 @@ pub enum LeaseError {
         holder: String,
     },
     /// It was held and is not any more.
-    #[error("the lease on {place} was lost to another process; nothing is damaged: run the same command again")]
+    #[error(
+        "the lease on {place} was lost to another process; nothing is damaged: run the same command again"
+    )]
     Lost {
         /// The store.
         place: String,
     },
     /// The lease object is not one of ours.
-    #[error("leader.json in {place} is no lease: {reason}; remove the file if no copymill process uses the folder")]
+    #[error(
+        "leader.json in {place} is no lease: {reason}; remove the file if no copymill process uses the folder"
+    )]
     Unreadable {
         /// The store.
         place: String,

@@ -5,7 +5,8 @@ use std::{path::PathBuf, sync::Arc};
 use anyhow::{Context, bail};
 use bytes::Bytes;
 use copymill_campaign::{
-    Accepted, CampaignKeys, ChunkHeader, ChunkId, ChunkKind, InputRow, Reason, RowStatus, decode_header, encode_input,
+    Accepted, CampaignKeys, ChunkHeader, ChunkId, ChunkKind, InputRow, Reason, RowStatus, decode_header,
+    encode_input,
 };
 use copymill_store::{Condition, Put, Store};
 use tokio::sync::mpsc::Sender;
@@ -61,7 +62,11 @@ pub struct MessagePlan {
 }
 
 /// Finds out what earlier runs cut.
-pub async fn resume_point(store: &dyn Store, keys: &CampaignKeys, kind: ChunkKind) -> anyhow::Result<ResumePoint> {
+pub async fn resume_point(
+    store: &dyn Store,
+    keys: &CampaignKeys,
+    kind: ChunkKind,
+) -> anyhow::Result<ResumePoint> {
     let mut point = ResumePoint::default();
     let mut last = None;
     loop {
@@ -69,7 +74,11 @@ pub async fn resume_point(store: &dyn Store, keys: &CampaignKeys, kind: ChunkKin
         let Some(end) = page.last() else { break };
         for listed in &page {
             if listed.key != keys.input(kind, &ChunkId::whole(point.chunk)) {
-                bail!("{} is missing although {} is there; restore it or start again with --fresh", keys.input(kind, &ChunkId::whole(point.chunk)), listed.key);
+                bail!(
+                    "{} is missing although {} is there; restore it or start again with --fresh",
+                    keys.input(kind, &ChunkId::whole(point.chunk)),
+                    listed.key
+                );
             }
             point.chunk += 1;
         }
@@ -77,7 +86,8 @@ pub async fn resume_point(store: &dyn Store, keys: &CampaignKeys, kind: ChunkKin
     }
     if let Some(key) = last {
         let object = store.get(&key).await?.with_context(|| format!("{key} vanished while it was read"))?;
-        point.records = decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.records_read;
+        point.records =
+            decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.records_read;
     }
     Ok(point)
 }
@@ -97,8 +107,13 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
     let mut send = |rows: &mut Vec<InputRow>| {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return true };
         let span = (first.row, last.row + 1);
-        let header =
-            ChunkHeader { v: 1, chunk: ChunkId::whole(index), rows: span, columns: columns.clone(), records_read: span.1 };
+        let header = ChunkHeader {
+            v: 1,
+            chunk: ChunkId::whole(index),
+            rows: span,
+            columns: columns.clone(),
+            records_read: span.1,
+        };
         let object = encode_input(&header, rows).into();
         index += 1;
         rows.clear();
@@ -106,9 +121,10 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
     };
     while let Some(record) = reader.next_record()? {
         let (values, status) = match record.values {
-            Ok(values) if duplicates.is_duplicate(record.ordinal)? => {
-                (values, invalid("duplicate_id", "an earlier row has the same id; the first one is written to"))
-            }
+            Ok(values) if duplicates.is_duplicate(record.ordinal)? => (
+                values,
+                invalid("duplicate_id", "an earlier row has the same id; the first one is written to"),
+            ),
             Ok(values) => (values, RowStatus::Ready),
             Err(error) => (Vec::new(), invalid(error.code, &error.message)),
         };
@@ -135,11 +151,21 @@ pub fn cut_segments(campaign: &Accepted, segments: &[Vec<String>], from: ResumeP
             let first = (index * per_chunk) as u64;
             let span = (first, first + segments.len() as u64);
             let columns = campaign.file.audience.segment_by.clone();
-            let header =
-                ChunkHeader { v: 1, chunk: ChunkId::whole(index as u32), rows: span, columns, records_read: span.1 };
+            let header = ChunkHeader {
+                v: 1,
+                chunk: ChunkId::whole(index as u32),
+                rows: span,
+                columns,
+                records_read: span.1,
+            };
             let rows: Vec<InputRow> = (first..)
                 .zip(segments)
-                .map(|(row, values)| InputRow { row, recipient_id: None, values: values.clone(), status: RowStatus::Ready })
+                .map(|(row, values)| InputRow {
+                    row,
+                    recipient_id: None,
+                    values: values.clone(),
+                    status: RowStatus::Ready,
+                })
                 .collect();
             CutChunk { object: encode_input(&header, &rows).into(), header }
         })

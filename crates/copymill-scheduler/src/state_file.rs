@@ -31,7 +31,8 @@ impl StateFile {
         let key = keys.state();
         let (state, etag) = match store.get(&key).await? {
             Some(object) => {
-                let state = serde_json::from_slice(&object.body).with_context(|| format!("{key} is not readable"))?;
+                let state =
+                    serde_json::from_slice(&object.body).with_context(|| format!("{key} is not readable"))?;
                 (state, Some(object.etag))
             }
             None => (CampaignState::accepted(), None),

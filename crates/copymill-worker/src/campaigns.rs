@@ -3,9 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context;
-use copymill_campaign::{
-    Accepted, CampaignKeys, ChunkKind, LineReader, SegmentLine,
-};
+use copymill_campaign::{Accepted, CampaignKeys, ChunkKind, LineReader, SegmentLine};
 use copymill_content::{Content, Copy};
 use copymill_engine::Constraint;
 use copymill_store::Store;
@@ -65,7 +63,8 @@ impl CampaignCache {
             serde_json::from_slice(&object.body).with_context(|| format!("{key} is not readable"))?;
         let content = Content::new(&accepted).with_context(|| format!("{key} cannot be compiled"))?;
         let constraint = Arc::new(Constraint::json_schema(content.schema().clone()));
-        let campaign = Arc::new(LoadedCampaign { keys, accepted, content, constraint, segments: OnceCell::new() });
+        let campaign =
+            Arc::new(LoadedCampaign { keys, accepted, content, constraint, segments: OnceCell::new() });
         if kept.len() == KEPT {
             kept.remove(0);
         }
@@ -93,7 +92,8 @@ impl LoadedCampaign {
                 for line in LineReader::<SegmentLine>::new(&object.body).with_context(|| key.clone())? {
                     let line = line.with_context(|| format!("{key} is damaged"))?;
                     let content = line.content.as_ref().map(|content| self.content.copy(content.get()));
-                    let copy = content.transpose().with_context(|| format!("{key} holds copy of another kind"))?;
+                    let copy =
+                        content.transpose().with_context(|| format!("{key} holds copy of another kind"))?;
                     copies.entry(line.segment.clone()).or_default().push(SegmentCopy { line, copy });
                 }
             }

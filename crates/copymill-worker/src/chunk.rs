@@ -68,13 +68,17 @@ impl Chunk {
         let (job, campaign) = (self.job.clone(), self.campaign.clone());
         let (object, result) = match self.job.kind {
             ChunkKind::Segments => self.generate_segments(generator, room).await?,
-            ChunkKind::Messages if self.campaign.accepted.segmented => self.merge(&store, generator, room).await?,
+            ChunkKind::Messages if self.campaign.accepted.segmented => {
+                self.merge(&store, generator, room).await?
+            }
             ChunkKind::Messages => self.generate_messages(generator, room).await?,
         };
         match store.put(&key, object.into(), Condition::IfAbsent).await? {
             Put::Stored(_) => Ok(result),
             // Somebody was faster: what counts is what is stored.
-            Put::Refused => stored(store.as_ref(), &job, &campaign).await?.context("an output object vanished"),
+            Put::Refused => {
+                stored(store.as_ref(), &job, &campaign).await?.context("an output object vanished")
+            }
         }
     }
 
@@ -86,7 +90,8 @@ impl Chunk {
         let mut output = OutputObject::new(self.header.rows);
         let settling: Vec<BoxFuture<'_, _>> =
             self.rows.iter().map(|row| self.settle_message(generator, room, row).boxed()).collect();
-        let mut settled = futures::stream::iter(settling).buffered(ROWS_AT_ONCE).zip(futures::stream::iter(&self.rows));
+        let mut settled =
+            futures::stream::iter(settling).buffered(ROWS_AT_ONCE).zip(futures::stream::iter(&self.rows));
         while let Some((variants, row)) = settled.next().await {
             let variants = variants?;
             let now = jiff::Timestamp::now().to_string();
@@ -154,9 +159,13 @@ impl Chunk {
         subject: &Subject<'_>,
     ) -> Result<Vec<Settled>, EngineError> {
         let campaign = &self.campaign;
-        let _permits = room.acquire_many(campaign.accepted.file.variants).await.map_err(|_| EngineError::Stopped)?;
-        let rules =
-            Rules { campaign: &campaign.accepted, content: &campaign.content, constraint: &campaign.constraint };
+        let _permits =
+            room.acquire_many(campaign.accepted.file.variants).await.map_err(|_| EngineError::Stopped)?;
+        let rules = Rules {
+            campaign: &campaign.accepted,
+            content: &campaign.content,
+            constraint: &campaign.constraint,
+        };
         generator.settle(&rules, subject).await
     }
 

@@ -21,7 +21,8 @@ pub fn merge_chunk(
     let mut output = OutputObject::new(span);
     for row in rows {
         let by_planning = Settled::by_planning(&row.status);
-        let segment = if by_planning.is_none() { campaign.content.segment_key(&row.values) } else { String::new() };
+        let segment =
+            if by_planning.is_none() { campaign.content.segment_key(&row.values) } else { String::new() };
         for variant in 0..campaign.accepted.file.variants {
             let (line, rendered) = match &by_planning {
                 Some(settled) => (message_line(&campaign.accepted, row, variant, settled, &now), None),
@@ -56,7 +57,8 @@ fn merge_row(
     line.outcome = blame(&merged.reasons);
     line.reasons.extend(merged.reasons);
     line.content = None;
-    let Some(fallback) = campaign.content.fallback().filter(|_| copy.line.outcome == Outcome::Generated) else {
+    let Some(fallback) = campaign.content.fallback().filter(|_| copy.line.outcome == Outcome::Generated)
+    else {
         return (line, None);
     };
     let merged = campaign.content.merge(fallback, &row.values, line.attempt);

@@ -10,7 +10,8 @@ use copymill_campaign::ModelPin;
 use sha2::{Digest, Sha256};
 
 /// The demonstration model, a part of the program so that `model: demo` works wherever it is installed.
-static DEMO: &[u8] = include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo-model/demo.gguf"));
+static DEMO: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo-model/demo.gguf"));
 
 /// A model file that is there and has the checksum asked for.
 #[derive(Debug, Clone)]
@@ -36,7 +37,9 @@ pub enum ModelError {
     #[error("`{0}` names no file of the hub; write hf://owner/repository/file.gguf")]
     BadAddress(String),
     /// The hub did not give the file.
-    #[error("{address} could not be fetched: {reason}; a gated model needs the environment variable HF_TOKEN")]
+    #[error(
+        "{address} could not be fetched: {reason}; a gated model needs the environment variable HF_TOKEN"
+    )]
     Hub {
         /// The address.
         address: String,
@@ -90,7 +93,8 @@ pub fn locate_model(
         let hint = if name.contains(['/', '.']) {
             String::new()
         } else {
-            "; write `demo` for the bundled model, a path to a GGUF file, or hf://owner/repository/file.gguf".into()
+            "; write `demo` for the bundled model, a path to a GGUF file, or hf://owner/repository/file.gguf"
+                .into()
         };
         return Err(ModelError::Missing { path, hint });
     }
@@ -128,7 +132,10 @@ fn fetch_from_hub(name: &str, address: &str) -> Result<PathBuf, ModelError> {
     let mut parts = address.splitn(3, '/');
     let (owner, repository) = (parts.next().ok_or_else(bad)?, parts.next().ok_or_else(bad)?);
     let file = parts.next().filter(|file| !file.is_empty()).ok_or_else(bad)?;
-    let failed = |error: hf_hub::api::sync::ApiError| ModelError::Hub { address: name.into(), reason: error.to_string() };
+    let failed = |error: hf_hub::api::sync::ApiError| ModelError::Hub {
+        address: name.into(),
+        reason: error.to_string(),
+    };
     // The hub's own cache folder and token are used, so that files fetched by other tools are found.
     let api = hf_hub::api::sync::ApiBuilder::from_env().build().map_err(failed)?;
     api.model(format!("{owner}/{repository}")).get(file).map_err(failed)
@@ -140,7 +147,9 @@ fn file_sha256(path: &Path, cache: &Path) -> Result<String, ModelError> {
     let metadata = fs::metadata(path).map_err(failed)?;
     let changed = metadata.modified().map_err(failed)?;
     let absolute = fs::canonicalize(path).map_err(failed)?;
-    let key = copymill_campaign::sha256_hex(format!("{}\0{}\0{changed:?}", absolute.display(), metadata.len()).as_bytes());
+    let key = copymill_campaign::sha256_hex(
+        format!("{}\0{}\0{changed:?}", absolute.display(), metadata.len()).as_bytes(),
+    );
     let remembered = cache.join("sha256").join(key);
     if let Ok(digest) = fs::read_to_string(&remembered)
         && digest.len() == 64
@@ -192,7 +201,10 @@ mod tests {
         let path = folder.path().join("model.gguf");
         for content in ["one", "three"] {
             fs::write(&path, content).unwrap();
-            assert_eq!(file_sha256(&path, &folder.path().join("cache")).unwrap(), copymill_campaign::sha256_hex(content.as_bytes()));
+            assert_eq!(
+                file_sha256(&path, &folder.path().join("cache")).unwrap(),
+                copymill_campaign::sha256_hex(content.as_bytes())
+            );
         }
     }
 }

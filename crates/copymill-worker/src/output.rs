@@ -1,7 +1,8 @@
 //! Output lines and objects.
 
 use copymill_campaign::{
-    Accepted, ChunkResult, InputRow, LineWriter, OutcomeCounts, OutputLine, Reason, SegmentLine, TokenUse, sha256_hex,
+    Accepted, ChunkResult, InputRow, LineWriter, OutcomeCounts, OutputLine, Reason, SegmentLine, TokenUse,
+    sha256_hex,
 };
 use serde_json::value::RawValue;
 
@@ -62,7 +63,13 @@ impl OutputObject {
 }
 
 /// The line of a settled message; its rendering is written beside it.
-pub fn message_line(campaign: &Accepted, row: &InputRow, variant: u32, settled: &Settled, now: &str) -> OutputLine {
+pub fn message_line(
+    campaign: &Accepted,
+    row: &InputRow,
+    variant: u32,
+    settled: &Settled,
+    now: &str,
+) -> OutputLine {
     OutputLine {
         v: 1,
         campaign: campaign.id.clone(),

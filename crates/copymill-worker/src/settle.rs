@@ -73,17 +73,22 @@ struct Prompt {
 
 impl Generator {
     /// Settles all variants of a subject. An error concerns the engine, never the subject.
-    pub async fn settle(&self, rules: &Rules<'_>, subject: &Subject<'_>) -> Result<Vec<Settled>, EngineError> {
+    pub async fn settle(
+        &self,
+        rules: &Rules<'_>,
+        subject: &Subject<'_>,
+    ) -> Result<Vec<Settled>, EngineError> {
         let variants = rules.campaign.file.variants;
         let prompt = match self.prompt(rules.content, subject, None) {
             Ok(prompt) => prompt,
             Err(reason) => return Ok(self.invalid(variants, reason)),
         };
         let seeds = (0..variants).map(|variant| seed(rules, subject, variant, 1)).collect();
-        let first = match self.engine.generate(self.request(rules, &prompt, seeds)).await {
+        let first = match self.engine.generate(self.request(rules, subject, &prompt, seeds)).await {
             Ok(generations) => generations,
             Err(EngineError::PromptTooLong { tokens, limit }) => {
-                let message = format!("the prompt has {tokens} tokens and the model takes {limit} with the answer");
+                let message =
+                    format!("the prompt has {tokens} tokens and the model takes {limit} with the answer");
                 return Ok(self.invalid(variants, value_reason("prompt_too_long", message)));
             }
             Err(error) => return Err(error),
@@ -115,11 +120,12 @@ impl Generator {
             // A hint can only make the prompt longer: where it does not fit, the attempts so far stand.
             let Ok(prompt) = self.prompt(rules.content, subject, Some(&hint)) else { break };
             let seed = seed(rules, subject, variant, attempt);
-            let generation = match self.engine.generate(self.request(rules, &prompt, vec![seed])).await {
-                Ok(mut generations) => generations.pop(),
-                Err(EngineError::PromptTooLong { .. }) => break,
-                Err(error) => return Err(error),
-            };
+            let generation =
+                match self.engine.generate(self.request(rules, subject, &prompt, vec![seed])).await {
+                    Ok(mut generations) => generations.pop(),
+                    Err(EngineError::PromptTooLong { .. }) => break,
+                    Err(error) => return Err(error),
+                };
             let Some(generation) = generation else { break };
             let next = judge(rules, subject, generation, &prompt, attempt);
             self.progress.tokens(next.settled.tokens);
@@ -146,7 +152,7 @@ impl Generator {
         Ok(Prompt { sha256: sha256_hex(&bytes), tokens })
     }
 
-    fn request(&self, rules: &Rules<'_>, prompt: &Prompt, seeds: Vec<u32>) -> Request {
+    fn request(&self, rules: &Rules<'_>, subject: &Subject<'_>, prompt: &Prompt, seeds: Vec<u32>) -> Request {
         let sampling = &rules.campaign.file.sampling;
         Request {
             prompt: prompt.tokens.clone(),
@@ -162,7 +168,7 @@ impl Generator {
             },
             constraint: Some(rules.constraint.clone()),
             stop: Vec::new(),
-            watch: Some(Arc::new(rules.content.watch())),
+            watch: Some(Arc::new(rules.content.watch(&subject.prompt_values))),
         }
     }
 
@@ -207,7 +213,13 @@ struct Judged {
     failed: Vec<Reason>,
 }
 
-fn judge(rules: &Rules<'_>, subject: &Subject<'_>, generation: Generation, prompt: &Prompt, attempt: u32) -> Judged {
+fn judge(
+    rules: &Rules<'_>,
+    subject: &Subject<'_>,
+    generation: Generation,
+    prompt: &Prompt,
+    attempt: u32,
+) -> Judged {
     let mut settled = Settled {
         copy: None,
         rendered: None,
@@ -248,7 +260,8 @@ fn check(
         let message = format!("the engine could not go on with this message: {why}");
         return Err(vec![Reason { code: "engine_failed".into(), field: None, message, attempt }]);
     }
-    let truncated = matches!(generation.finish, FinishReason::Length | FinishReason::Context | FinishReason::Watch);
+    let truncated =
+        matches!(generation.finish, FinishReason::Length | FinishReason::Context | FinishReason::Watch);
     let copy = rules.content.draft(&generation.text, truncated, attempt, &subject.prompt_values)?;
     let Some(values) = subject.row else { return Ok((copy, None)) };
     let merged = rules.content.merge(&copy, values, attempt);

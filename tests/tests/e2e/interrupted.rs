@@ -25,7 +25,11 @@ fn a_killed_run_goes_on_where_it_stopped() {
     let first = std::fs::read(place.path("out/output/00000.jsonl.zst")).ok();
     completes(&place, 60);
     if let Some(first) = first {
-        assert_eq!(std::fs::read(place.path("out/output/00000.jsonl.zst")).unwrap(), first, "an object was written twice");
+        assert_eq!(
+            std::fs::read(place.path("out/output/00000.jsonl.zst")).unwrap(),
+            first,
+            "an object was written twice"
+        );
     }
 }
 
@@ -72,7 +76,12 @@ fn a_full_disk_loses_nothing_and_says_so() {
     let mut command = std::process::Command::new("bash");
     // The model's cache is filled first: the limit is for the output.
     place.copymill(&["models", "demo"]).success();
-    command.arg("-c").arg(script).arg(copymill_tests::program()).current_dir(place.path("")).env("XDG_CACHE_HOME", place.path(".cache"));
+    command
+        .arg("-c")
+        .arg(script)
+        .arg(copymill_tests::program())
+        .current_dir(place.path(""))
+        .env("XDG_CACHE_HOME", place.path(".cache"));
     copymill_tests::Running::spawn(command).finish().fails(1, &["no space is left"]);
     completes(&place, 30);
 }

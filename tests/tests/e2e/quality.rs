@@ -77,6 +77,9 @@ fn copy_for_unseen_brands_passes_its_checks() {
         *reasons.entry(&reason.code).or_default() += 1;
     }
     assert!(messages.len() >= 200, "{}", messages.len());
-    println!("{} messages: {first:.3} at the first attempt, {within:.3} within three; {reasons:?}", messages.len());
+    println!(
+        "{} messages: {first:.3} at the first attempt, {within:.3} within three; {reasons:?}",
+        messages.len()
+    );
     assert!(first >= FIRST_ATTEMPT && within >= THREE_ATTEMPTS, "{first:.3} and {within:.3}; {reasons:?}");
 }

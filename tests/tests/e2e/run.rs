@@ -18,10 +18,22 @@ fn every_recipient_gets_every_variant_and_the_output_verifies() {
     let generated = messages.iter().filter(|message| message.line.outcome == Outcome::Generated).count();
     assert!(generated >= 32, "{generated} of 40 were generated:\n{}", run.stderr);
     for message in messages.iter().filter(|message| message.line.outcome == Outcome::Generated) {
-        let (html, text) = (message.rendered["html"].as_str().unwrap(), message.rendered["text"].as_str().unwrap());
-        assert!(html.contains("https://northwind.example/spring") && text.contains("https://northwind.example/spring"));
-        assert!(format!("{}", message.rendered).contains("SPRING20"), "must_use holds in {}", message.rendered);
-        assert!(!html.contains("[[") && !text.contains("[["), "a merge field was left in row {}", message.line.row);
+        let (html, text) =
+            (message.rendered["html"].as_str().unwrap(), message.rendered["text"].as_str().unwrap());
+        assert!(
+            html.contains("https://northwind.example/spring")
+                && text.contains("https://northwind.example/spring")
+        );
+        assert!(
+            format!("{}", message.rendered).contains("SPRING20"),
+            "must_use holds in {}",
+            message.rendered
+        );
+        assert!(
+            !html.contains("[[") && !text.contains("[["),
+            "a merge field was left in row {}",
+            message.line.row
+        );
     }
     for file in ["manifest.json", "_SUCCESS", "report.html", "campaign.json", "state.json"] {
         assert!(place.path("out").join(file).is_file(), "{file} is missing");
@@ -78,7 +90,10 @@ fn verify_names_what_was_altered() {
     std::fs::write(&object, bytes).unwrap();
     let verdict = place.copymill(&["verify", "out/"]);
     assert_eq!(verdict.code, Some(1));
-    assert!(format!("{}{}", verdict.stdout, verdict.stderr).contains("output/00000.jsonl.zst"), "{verdict:?}");
+    assert!(
+        format!("{}{}", verdict.stdout, verdict.stderr).contains("output/00000.jsonl.zst"),
+        "{verdict:?}"
+    );
 }
 
 #[test]

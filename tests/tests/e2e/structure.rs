@@ -61,7 +61,9 @@ fn outside_systems_are_named_by_one_crate_and_arrows_go_one_way() {
 #[test]
 fn the_scheduler_does_not_link_llama_cpp() {
     let manifest = fs::read_to_string(repository().join("crates/copymill-scheduler/Cargo.toml")).unwrap();
-    assert!(!dependencies(&manifest).iter().any(|name| name == "copymill-engine" || name == "copymill-worker"));
+    assert!(
+        !dependencies(&manifest).iter().any(|name| name == "copymill-engine" || name == "copymill-worker")
+    );
 }
 
 #[test]

@@ -1,24 +1,28 @@
 //! The shape of an answer: all fields there, lists as long as they should be, texts whole.
 
+use std::collections::HashSet;
+
 use indexmap::IndexMap;
+use regex::Regex;
 use serde_json::Value;
 
-use super::Finding;
+use super::{Findings, codes};
 use crate::{
-    kind::{Field, Kind},
+    fold::fold,
+    kind::{Field, Kind, Unit},
+    measure,
     schema::safety_bound,
 };
 
 /// The texts of each field in the kind's order; a field that is no list has one.
 pub(crate) type Texts = IndexMap<String, Vec<String>>;
 
-/// Reads an answer; white space around texts goes.
-pub(crate) fn parse(kind: &Kind, answer: &str) -> Result<Texts, Finding> {
-    let not_json = |message: &str| Finding::new("not_json", None, message);
-    let value: Value = serde_json::from_str(answer.trim()).map_err(|_| not_json("the answer is no whole JSON"))?;
-    let object = value.as_object().ok_or_else(|| not_json("the answer is no JSON object"))?;
+/// Reads an answer; white space around texts goes. Fails with a sentence where it has another shape.
+pub(crate) fn parse(kind: &Kind, answer: &str) -> Result<Texts, String> {
+    let value: Value = serde_json::from_str(answer.trim()).map_err(|_| "the answer is no whole JSON")?;
+    let object = value.as_object().ok_or("the answer is no JSON object")?;
     if let Some(key) = object.keys().find(|key| !kind.fields.contains_key(*key)) {
-        return Err(not_json(&format!("the answer has a field `{key}` that the kind has not")));
+        return Err(format!("the answer has a field `{key}` that the kind has not"));
     }
     let text = |value: &Value| value.as_str().map(|text| text.trim().to_owned());
     let mut texts = Texts::new();
@@ -28,23 +32,35 @@ pub(crate) fn parse(kind: &Kind, answer: &str) -> Result<Texts, Finding> {
             (Some(value), None) => text(value).map(|text| vec![text]),
             (Some(value), Some(_)) => value.as_array().and_then(|items| items.iter().map(text).collect()),
         };
-        let items = items.ok_or_else(|| not_json(&format!("the field `{name}` is of another type than it should be")))?;
+        let items =
+            items.ok_or_else(|| format!("the field `{name}` is of another type than it should be"))?;
         texts.insert(name.clone(), items);
     }
     Ok(texts)
 }
 
-/// Missing and empty texts, lists that are too short, texts that are alike, forbidden characters, cut texts.
-pub(crate) fn fields(kind: &Kind, texts: &Texts, found: &mut Vec<Finding>) {
+/// Missing and empty texts, lists that are too short or too long, texts that are alike.
+pub(crate) fn fields(kind: &Kind, texts: &Texts, findings: &mut Findings) {
     for (name, field) in &kind.fields {
         let items = texts.get(name).map_or(&[][..], Vec::as_slice);
         if items.is_empty() || items.iter().any(String::is_empty) {
-            found.push(Finding::new("missing_field", name.clone(), "it is empty"));
+            findings.add(codes::MISSING_FIELD, Some(name), "it is empty");
             continue;
         }
-        count(name, field, items, found);
-        for (index, item) in items.iter().enumerate() {
-            one(&label(name, field, index), field, item, found);
+        if let Some(limits) = field.items {
+            let count = items.len();
+            if count < limits.min {
+                let message = format!("it has {count} items and needs {}", limits.min);
+                findings.add(codes::TOO_FEW, Some(name), message);
+            }
+            if count > limits.max {
+                let message = format!("it has {count} items and may have {}", limits.max);
+                findings.add(codes::TOO_MANY, Some(name), message);
+            }
+        }
+        let distinct: HashSet<String> = items.iter().map(|item| fold(item)).collect();
+        if field.distinct && distinct.len() < items.len() {
+            findings.add(codes::NOT_DISTINCT, Some(name), "two of its items are the same");
         }
     }
 }
@@ -54,34 +70,31 @@ pub(crate) fn label(name: &str, field: &Field, index: usize) -> String {
     if field.items.is_some() { format!("{name}[{index}]") } else { name.to_owned() }
 }
 
-fn count(name: &str, field: &Field, items: &[String], found: &mut Vec<Finding>) {
-    if let Some(limits) = field.items {
-        if items.len() < limits.min {
-            let message = format!("it has {} items and needs {}", items.len(), limits.min);
-            found.push(Finding::new("too_few", name.to_owned(), message));
-        }
-        if items.len() > limits.max {
-            let message = format!("it has {} items and may have {}", items.len(), limits.max);
-            found.push(Finding::new("too_many", name.to_owned(), message));
-        }
-    }
-    let distinct: std::collections::HashSet<String> = items.iter().map(|item| item.to_lowercase()).collect();
-    if field.distinct && distinct.len() < items.len() {
-        found.push(Finding::new("not_distinct", name.to_owned(), "two of its items are the same"));
-    }
-}
-
-fn one(label: &str, field: &Field, text: &str, found: &mut Vec<Finding>) {
+/// Checks one text as the model wrote it: the characters and the form that its field asks for, and its end.
+pub(crate) fn form(label: &str, field: &Field, text: &str, findings: &mut Findings) {
     if let Some(character) = text.chars().find(|c| field.forbid.contains(*c)) {
-        found.push(Finding::new("forbidden_character", label.to_owned(), format!("it holds `{character}`")));
+        findings.add(codes::FORBIDDEN_CHARACTER, Some(label), format!("it holds `{character}`"));
     }
     if text.chars().count() >= safety_bound(field) {
         let message = "it went on until the decoder stopped it, so its end is missing";
-        found.push(Finding::new("truncated", label.to_owned(), message));
+        findings.add(codes::TRUNCATED, Some(label), message);
     }
     if let Some(pattern) = &field.pattern
-        && !regex::Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text))
+        && !Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text))
     {
-        found.push(Finding::new("wrong_form", label.to_owned(), "it has another form than the kind asks for"));
+        findings.add(codes::WRONG_FORM, Some(label), "it has another form than the kind asks for");
+    }
+}
+
+/// Checks the length of a text as its reader sees it.
+pub(crate) fn length(label: &str, shown: &str, (max, unit): (usize, Unit), findings: &mut Findings) {
+    // No unit counts more than three for a byte, so most texts need no counting.
+    if shown.len() * 3 <= max {
+        return;
+    }
+    let length = measure::length(shown, unit);
+    if length > max {
+        let message = format!("it has {length} {} and may have {max}", measure::word(unit));
+        findings.add(codes::TOO_LONG, Some(label), message);
     }
 }

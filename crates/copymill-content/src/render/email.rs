@@ -3,6 +3,7 @@
 use copymill_campaign::Accepted;
 use minijinja::{Environment, context};
 
+use super::{is_right_to_left, unsubscribe};
 use crate::kind::Kind;
 
 const TEMPLATE: &str = include_str!("../../templates/email.mjml.j2");
@@ -25,13 +26,18 @@ pub(crate) enum HtmlPiece {
 #[derive(Debug, Clone, Default)]
 pub(crate) struct EmailSkeletons {
     pages: Vec<(usize, Vec<HtmlPiece>)>,
+    /// What the link to unsubscribe says in the text part.
+    pub(crate) unsubscribe: &'static str,
 }
 
 impl EmailSkeletons {
     pub(crate) fn new(campaign: &Accepted, kind: &Kind) -> Result<Self, String> {
         let items = kind.fields["body"].items.expect("the kind was checked");
         let pages = (items.min..=items.max).map(|count| Ok((count, page(campaign, count)?)));
-        Ok(Self { pages: pages.collect::<Result<_, String>>()? })
+        Ok(Self {
+            pages: pages.collect::<Result<_, String>>()?,
+            unsubscribe: unsubscribe(&campaign.file.language),
+        })
     }
 
     /// The page for a number of paragraphs.
@@ -46,7 +52,7 @@ fn page(campaign: &Accepted, paragraphs: usize) -> Result<Vec<HtmlPiece>, String
     let fact = |name: &str| file.facts.contains_key(name).then(|| hole(name, 0));
     let colors = file.brief.colors.as_ref();
     let primary = colors.map_or(PRIMARY, |colors| colors.primary.as_str());
-    let rtl = ["ar", "fa", "he", "ur"].iter().any(|tag| file.language.split('-').next() == Some(tag));
+    let rtl = is_right_to_left(&file.language);
     let on_primary = if luminance(primary) > 0.4 { "#1a1a1a" } else { "#ffffff" };
     let background = colors.map_or(BACKGROUND, |colors| colors.background.as_str());
     let ink = if (luminance(background) > 0.4) == (luminance(primary) > 0.4) { "#1a1a1a" } else { primary };
@@ -57,10 +63,11 @@ fn page(campaign: &Accepted, paragraphs: usize) -> Result<Vec<HtmlPiece>, String
         lang => file.language.clone(), dir => if rtl { "rtl" } else { "ltr" }, align => if rtl { "right" } else { "left" },
         subject => hole("subject", 0), preheader => hole("preheader", 0), headline => hole("headline", 0), body,
         cta => hole("cta", 0), url => hole("url", 0), brand => hole("brand", 0), address => fact("address"),
-        unsubscribe => fact("unsubscribe"), primary, on_primary, background, ink,
+        unsubscribe => fact("unsubscribe"), unsubscribe_label => unsubscribe(&file.language), primary, on_primary, background, ink,
     };
     let template = environment.get_template("email").and_then(|template| template.render(values));
-    let parsed = mrml::parse(template.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
+    let parsed =
+        mrml::parse(template.map_err(|error| error.to_string())?).map_err(|error| error.to_string())?;
     let options = mrml::prelude::render::RenderOptions { disable_comments: false, ..Default::default() };
     let html = parsed.element.render(&options).map_err(|error| error.to_string())?;
     Ok(cut(&smaller(&html)))

@@ -103,7 +103,8 @@ impl<'a> Renderer<'a> {
         self.fact("url", false);
         self.json("\\n\\n-- \\n");
         self.fact("brand", false);
-        for (name, label) in [("address", ""), ("unsubscribe", "Unsubscribe: ")] {
+        let unsubscribe = format!("{}: ", self.pages.unsubscribe);
+        for (name, label) in [("address", ""), ("unsubscribe", unsubscribe.as_str())] {
             if self.names.get(name).is_some() {
                 self.json(&format!("\\n{label}"));
                 self.fact(name, false);

@@ -17,7 +17,9 @@ impl Batcher {
             if !self.running.is_empty() && (self.refused || !self.has_room(share)) {
                 break;
             }
-            let (Some(mut strand), Some(sequence)) = (self.waiting.pop_front(), self.take_sequence()) else { break };
+            let (Some(mut strand), Some(sequence)) = (self.waiting.pop_front(), self.take_sequence()) else {
+                break;
+            };
             strand.decoded = 0;
             strand.planned = 0;
             self.holds.touch(&strand.tokens);
@@ -45,7 +47,9 @@ impl Batcher {
     /// Lets go of the held prefix that is missed least, if that frees cells.
     pub(super) fn drop_hold(&mut self) -> bool {
         let ledger = &self.ledger;
-        let Some(hold) = self.holds.take_least(|hold| ledger.held_alone(hold.sequence) > 0) else { return false };
+        let Some(hold) = self.holds.take_least(|hold| ledger.held_alone(hold.sequence) > 0) else {
+            return false;
+        };
         self.release(hold.sequence);
         true
     }

@@ -169,7 +169,9 @@ impl Batcher {
     ///
     /// The caller must remove a strand that may not.
     pub(crate) fn accept(&mut self, id: StrandId, tokens: &[u32]) -> bool {
-        let Some(running) = self.running.iter_mut().find(|running| running.strand.id == id) else { return false };
+        let Some(running) = self.running.iter_mut().find(|running| running.strand.id == id) else {
+            return false;
+        };
         running.strand.tokens.extend_from_slice(tokens);
         running.strand.tokens.len() <= self.limits.sequence
     }
@@ -218,7 +220,11 @@ impl Batcher {
     /// Cuts the batch to the free cells; only a strand that runs alone gets here, and its sequence limit leaves it some.
     fn clip(&self, chunks: Vec<(usize, usize)>) -> Vec<(usize, usize)> {
         let free = self.ledger.free();
-        chunks.into_iter().map(|(index, count)| (index, count.min(free))).filter(|(_, count)| *count > 0).collect()
+        chunks
+            .into_iter()
+            .map(|(index, count)| (index, count.min(free)))
+            .filter(|(_, count)| *count > 0)
+            .collect()
     }
 
     fn plan_chunk(&mut self, index: usize, count: usize, step: &mut Vec<StepToken>) {

@@ -10,10 +10,7 @@ pub(super) enum Share {
     /// With nothing.
     Nothing,
     /// With cells that are there.
-    Ready {
-        sequence: u32,
-        length: usize,
-    },
+    Ready { sequence: u32, length: usize },
     /// With cells that an older strand is computing.
     Soon(Wait),
 }
@@ -114,7 +111,8 @@ impl Batcher {
         let Running { strand, .. } = &self.running[index];
         let group = strand.group;
         // Rows of the same prompt and attempts of one row end together: only what differs in the rest is worth it.
-        let same_row = self.running.iter().any(|running| running.sequence == from && running.strand.group == group);
+        let same_row =
+            self.running.iter().any(|running| running.sequence == from && running.strand.group == group);
         let prefix = &strand.tokens[..length];
         if same_row || length < self.holds.proven_cover(prefix) + WORTH_SHARING_TOKENS {
             return;
@@ -143,7 +141,9 @@ impl Batcher {
     fn room_for_recent(&mut self) -> bool {
         let full = self.holds.len() >= self.limits.holds;
         if full || self.holds.count(Worth::Recent) >= MAX_RECENT_HOLDS {
-            let Some(oldest) = self.holds.take_least(|hold| hold.worth == Worth::Recent) else { return false };
+            let Some(oldest) = self.holds.take_least(|hold| hold.worth == Worth::Recent) else {
+                return false;
+            };
             self.release(oldest.sequence);
         }
         true

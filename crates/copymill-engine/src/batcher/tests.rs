@@ -55,7 +55,8 @@ impl Device {
     }
 
     fn distinct_cells(&self) -> usize {
-        let cells: std::collections::BTreeSet<u64> = self.sequences.iter().flatten().map(|(_, cell)| *cell).collect();
+        let cells: std::collections::BTreeSet<u64> =
+            self.sequences.iter().flatten().map(|(_, cell)| *cell).collect();
         cells.len()
     }
 }
@@ -130,7 +131,13 @@ impl Run {
             if case.arrives == self.steps {
                 self.tokens.insert(id, case.prompt.clone());
                 let (prompt, group) = (case.prompt.clone(), case.group);
-                self.batcher.submit(Submission { id, group, prompt, forced: Vec::new(), max_tokens: case.max_tokens });
+                self.batcher.submit(Submission {
+                    id,
+                    group,
+                    prompt,
+                    forced: Vec::new(),
+                    max_tokens: case.max_tokens,
+                });
             }
             if case.cancelled.is_some_and(|after| case.arrives + after == self.steps) {
                 self.batcher.remove(id);
@@ -145,7 +152,11 @@ impl Run {
             self.device.change(change);
         }
         assert!(tokens.len() <= limits.batch && self.batcher.running() <= limits.slots);
-        assert_eq!(tokens.is_empty(), self.batcher.running() == 0, "something runs, or there is nothing to do");
+        assert_eq!(
+            tokens.is_empty(),
+            self.batcher.running() == 0,
+            "something runs, or there is nothing to do"
+        );
         let outputs = self.device.decode(&tokens);
         self.batcher.commit();
         if let Cells::Unified { .. } = limits.cells {
@@ -166,7 +177,14 @@ impl Run {
 }
 
 fn limits() -> Limits {
-    Limits { slots: 4, holds: 3, batch: 64, sequence: 200, cells: Cells::Unified { capacity: 400 }, share: true }
+    Limits {
+        slots: 4,
+        holds: 3,
+        batch: 64,
+        sequence: 200,
+        cells: Cells::Unified { capacity: 400 },
+        share: true,
+    }
 }
 
 fn rows(count: u64, shared: u32, own: u32, max_tokens: usize) -> Vec<Case> {
@@ -278,13 +296,20 @@ fn a_device_that_refuses_a_step_loses_nothing() {
 }
 
 fn case() -> impl Strategy<Value = Case> {
-    let prompt = (0_u32..3, 0_u32..60, prop::collection::vec(0_u32..4, 1..25)).prop_map(|(family, shared, own)| {
-        let shared = (0..shared).map(move |token| (token * (family + 1)) % 45);
-        shared.chain(own).collect::<Vec<u32>>()
-    });
+    let prompt =
+        (0_u32..3, 0_u32..60, prop::collection::vec(0_u32..4, 1..25)).prop_map(|(family, shared, own)| {
+            let shared = (0..shared).map(move |token| (token * (family + 1)) % 45);
+            shared.chain(own).collect::<Vec<u32>>()
+        });
     let cancelled = prop::option::weighted(0.15, 0_usize..40);
     (prompt, 0_u64..8, 1_usize..40, 0_usize..60, cancelled).prop_map(
-        |(prompt, group, max_tokens, arrives, cancelled)| Case { prompt, group, max_tokens, arrives, cancelled },
+        |(prompt, group, max_tokens, arrives, cancelled)| Case {
+            prompt,
+            group,
+            max_tokens,
+            arrives,
+            cancelled,
+        },
     )
 }
 

@@ -64,7 +64,10 @@ fn run(decoder: &mut dyn Decoder, replay: &Replay, slots: u32, batch: usize) -> 
         wait_for_outputs(decoder, &tokens);
         for (sequence, slot) in (0..).zip(&mut running) {
             // The last token of an output is sampled and never decoded.
-            if slot.as_ref().is_some_and(|slot| slot.next + 1 >= slot.row.own.len() + slot.row.generated.len()) {
+            if slot
+                .as_ref()
+                .is_some_and(|slot| slot.next + 1 >= slot.row.own.len() + slot.row.generated.len())
+            {
                 *slot = None;
                 decoder.change(CacheChange::Keep { sequence, length: 0 });
             }
@@ -88,7 +91,12 @@ fn put_next(slot: &mut Option<Slot<'_>>, sequence: u32, shared: usize, tokens: &
     }
 }
 
-fn prefill(decoder: &mut dyn Decoder, shared: &[u32], sequence: u32, batch: usize) -> Result<(), EngineError> {
+fn prefill(
+    decoder: &mut dyn Decoder,
+    shared: &[u32],
+    sequence: u32,
+    batch: usize,
+) -> Result<(), EngineError> {
     let tokens: Vec<StepToken> = (0..)
         .zip(shared)
         .map(|(position, token)| StepToken { strand: 0, sequence, position, token: *token, output: false })
@@ -104,5 +112,7 @@ fn wait_for_outputs(decoder: &dyn Decoder, tokens: &[StepToken]) {
 }
 
 fn decode(decoder: &mut dyn Decoder, tokens: &[StepToken]) -> Result<(), EngineError> {
-    decoder.decode(tokens).map_err(|error| EngineError::Device(format!("the bare loop cannot decode: {error:?}")))
+    decoder
+        .decode(tokens)
+        .map_err(|error| EngineError::Device(format!("the bare loop cannot decode: {error:?}")))
 }

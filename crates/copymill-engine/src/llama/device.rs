@@ -56,7 +56,9 @@ fn no_such_gpu(number: usize, gpus: &[&LlamaBackendDevice]) -> String {
     let names: Vec<String> =
         gpus.iter().enumerate().map(|(number, gpu)| format!("{number}: {}", gpu.description)).collect();
     if gpus.is_empty() && !built_for_gpus() {
-        format!("GPU {number} was asked for, but this program was built without GPU support: build it with a GPU feature")
+        format!(
+            "GPU {number} was asked for, but this program was built without GPU support: build it with a GPU feature"
+        )
     } else if gpus.is_empty() {
         format!("GPU {number} was asked for, but none was found: check the driver, or let the CPU do it")
     } else {

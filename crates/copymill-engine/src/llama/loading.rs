@@ -60,8 +60,10 @@ impl ContextPlan {
 
 /// Reads and checks the file, chooses a device, loads the model and plans its context.
 pub(crate) fn load_model(settings: &LlamaSettings) -> Result<Loaded, EngineError> {
-    let gguf = Gguf::open(&settings.model)
-        .map_err(|error| EngineError::ModelFile { path: settings.model.clone(), problem: error.to_string() })?;
+    let gguf = Gguf::open(&settings.model).map_err(|error| EngineError::ModelFile {
+        path: settings.model.clone(),
+        problem: error.to_string(),
+    })?;
     let backend = backend()?;
     let device = device::choose(settings)?;
     let mut parameters = LlamaModelParams::default().with_n_gpu_layers(0);
@@ -128,7 +130,9 @@ fn bare_vocabulary(path: &Path, gguf: &Gguf) -> Result<Option<LlamaModel>, Engin
     let key = CString::new("tokenizer.ggml.add_space_prefix").expect("the key has no zero byte");
     parameters.as_mut().append_kv_override(&key, ParamOverrideValue::Bool(false));
     let model = LlamaModel::load_from_file(backend()?, path, &parameters);
-    model.map(Some).map_err(|error| EngineError::ModelFile { path: path.to_owned(), problem: error.to_string() })
+    model
+        .map(Some)
+        .map_err(|error| EngineError::ModelFile { path: path.to_owned(), problem: error.to_string() })
 }
 
 fn plan_context(
@@ -203,7 +207,9 @@ fn can_share(model: &LlamaModel, gguf: &Gguf) -> bool {
     } else {
         return true;
     };
-    tracing::warn!("{architecture} models cannot share prefixes, because {why}: every row computes its whole prompt");
+    tracing::warn!(
+        "{architecture} models cannot share prefixes, because {why}: every row computes its whole prompt"
+    );
     false
 }
 

@@ -27,7 +27,8 @@ pub(crate) struct Sampler {
 
 impl Sampler {
     pub(crate) fn new(sampling: Sampling, seed: u32, prompt: &[u32]) -> Self {
-        let mut sampler = Self { sampling, random: Pcg32::new(u64::from(seed), STREAM), recent: VecDeque::new() };
+        let mut sampler =
+            Self { sampling, random: Pcg32::new(u64::from(seed), STREAM), recent: VecDeque::new() };
         let window = prompt.len().saturating_sub(sampler.sampling.last_n as usize);
         for token in &prompt[window..] {
             sampler.note(*token);

@@ -24,7 +24,8 @@ fn greedy_takes_the_lowest_id_among_equals() {
 fn a_mask_leaves_only_what_it_allows() {
     let logits = vec![1.0; 100];
     for seed in 0..200 {
-        let token = Sampler::new(Sampling::default(), seed, &[]).draw(&logits, Some(&mask_of(&[7, 40, 99], 100)));
+        let token =
+            Sampler::new(Sampling::default(), seed, &[]).draw(&logits, Some(&mask_of(&[7, 40, 99], 100)));
         assert!(matches!(token, Some(7 | 40 | 99)), "{token:?}");
     }
     assert_eq!(Sampler::new(greedy(), 0, &[]).draw(&logits, Some(&mask_of(&[], 100))), None);

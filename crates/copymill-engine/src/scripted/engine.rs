@@ -74,10 +74,7 @@ impl ScriptedAnswer {
 
 impl ScriptedEngine {
     /// An engine of `slots` slots with a context of 32,768 byte tokens.
-    pub fn new(
-        slots: u32,
-        script: impl Fn(&Request, u32) -> ScriptedAnswer + Send + Sync + 'static,
-    ) -> Self {
+    pub fn new(slots: u32, script: impl Fn(&Request, u32) -> ScriptedAnswer + Send + Sync + 'static) -> Self {
         Self::fallible(slots, move |request, seed| Ok(script(request, seed)))
     }
 
@@ -152,7 +149,8 @@ impl ScriptedEngine {
                 finish = reason;
             }
         }
-        let stop = request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str()));
+        let stop =
+            request.stop.iter().filter(|stop| !stop.is_empty()).filter_map(|stop| text.find(stop.as_str()));
         if let Some(position) = stop.min() {
             text.truncate(position);
             finish = FinishReason::Stop;

@@ -90,7 +90,10 @@ impl<D: Decoder> Server<D> {
             self.step();
             self.model.counters.observe(&self.batcher);
             if self.failures >= MAX_CONSECUTIVE_FAILURES {
-                tracing::error!(engine.failures = self.failures, "the device keeps failing: the engine stops");
+                tracing::error!(
+                    engine.failures = self.failures,
+                    "the device keeps failing: the engine stops"
+                );
                 return;
             }
         }
@@ -122,14 +125,21 @@ impl<D: Decoder> Server<D> {
         }
         let row = self.new_id();
         let variants = request.seeds.len();
-        self.rows.insert(row, Row { reply, results: vec![None; variants], strands: Vec::with_capacity(variants) });
+        self.rows
+            .insert(row, Row { reply, results: vec![None; variants], strands: Vec::with_capacity(variants) });
         for (place, seed) in request.seeds.iter().enumerate() {
             self.open_variant(&request, constraint.as_deref(), *seed, (row, place));
         }
         self.answer_if_complete(row);
     }
 
-    fn open_variant(&mut self, request: &Request, constraint: Option<&Compiled>, seed: u32, at: (u64, usize)) {
+    fn open_variant(
+        &mut self,
+        request: &Request,
+        constraint: Option<&Compiled>,
+        seed: u32,
+        at: (u64, usize),
+    ) {
         let (row, place) = at;
         let id = self.new_id();
         let lane = usize::try_from(id).unwrap_or(0) % self.model.lanes;
@@ -148,7 +158,13 @@ impl<D: Decoder> Server<D> {
         open_row.strands.push(id);
         self.drafts.insert(id, Open { draft, row, place, lane });
         let max_tokens = request.max_tokens as usize;
-        self.batcher.submit(Submission { id, group: row, prompt: request.prompt.clone(), forced, max_tokens });
+        self.batcher.submit(Submission {
+            id,
+            group: row,
+            prompt: request.prompt.clone(),
+            forced,
+            max_tokens,
+        });
     }
 
     /// Ends the variants of requests that nobody waits for any more.

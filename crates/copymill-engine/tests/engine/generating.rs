@@ -103,7 +103,9 @@ async fn a_prompt_longer_than_the_context_is_a_clear_error() {
     let engine = engine();
     let limit = engine.info().context_tokens as usize;
     let error = engine.generate(request(vec![5; limit], vec![1], 10)).await.unwrap_err();
-    assert!(matches!(error, EngineError::PromptTooLong { tokens, limit: at } if tokens == limit && at == limit));
+    assert!(
+        matches!(error, EngineError::PromptTooLong { tokens, limit: at } if tokens == limit && at == limit)
+    );
 }
 
 #[tokio::test]

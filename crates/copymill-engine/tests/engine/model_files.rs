@@ -54,7 +54,8 @@ fn an_architecture_that_is_not_supported_is_a_clear_error() {
 
 #[test]
 fn too_many_slots_and_a_missing_gpu_say_what_to_do() {
-    for settings in [LlamaSettings { slots: Some(1000), ..settings() }, LlamaSettings { device: Some(77), ..settings() }]
+    for settings in
+        [LlamaSettings { slots: Some(1000), ..settings() }, LlamaSettings { device: Some(77), ..settings() }]
     {
         let error = LlamaEngine::load(&settings).err().unwrap();
         assert!(matches!(error, EngineError::Device(_)), "{error}");

@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use copymill_engine::{Constraint, Engine, FinishReason, KvLayout, LlamaEngine, LlamaSettings, Request, Sampling};
+use copymill_engine::{
+    Constraint, Engine, FinishReason, KvLayout, LlamaEngine, LlamaSettings, Request, Sampling,
+};
 use serde_json::json;
 
 use crate::{engine, hot, prompt, request, settings};
@@ -31,7 +33,9 @@ async fn a_prefix_is_computed_once() {
 
 /// Waits for all and returns the reused tokens of each.
 async fn futures_of(
-    requests: impl Iterator<Item = impl Future<Output = Result<Vec<copymill_engine::Generation>, copymill_engine::EngineError>>>,
+    requests: impl Iterator<
+        Item = impl Future<Output = Result<Vec<copymill_engine::Generation>, copymill_engine::EngineError>>,
+    >,
 ) -> Vec<u32> {
     let mut reused = Vec::new();
     for generations in futures::future::join_all(requests).await {
@@ -55,9 +59,12 @@ async fn variants_share_their_rows_prefill() {
 #[tokio::test]
 async fn sharing_and_layouts_do_not_change_what_is_written() {
     let mut texts = Vec::new();
-    for (share_prefixes, kv_layout) in
-        [(true, KvLayout::Unified), (false, KvLayout::Unified), (true, KvLayout::Split), (false, KvLayout::Split)]
-    {
+    for (share_prefixes, kv_layout) in [
+        (true, KvLayout::Unified),
+        (false, KvLayout::Unified),
+        (true, KvLayout::Split),
+        (false, KvLayout::Split),
+    ] {
         let engine = LlamaEngine::load(&LlamaSettings { share_prefixes, kv_layout, ..settings() }).unwrap();
         let prompts = (0..6).map(|row| prompt(&engine, SYSTEM, &format!("Tents for customer {row}.")));
         let requests = prompts.map(|prompt| Request { sampling: greedy(), ..request(prompt, vec![1], 16) });

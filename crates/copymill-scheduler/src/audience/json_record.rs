@@ -23,7 +23,7 @@ pub(super) fn read(bytes: &[u8], columns: &Columns, line: u64) -> Result<Vec<Str
         // The library's message may quote the line, so only the place in it is passed on.
         Err(error) => {
             let message = format!("{}: not a JSON object (character {})", at_line(line), error.column());
-            return Err(RecordError::new("not_json", message));
+            return Err(RecordError::new("malformed_json", message));
         }
     }
     Ok(values.into_iter().map(Option::unwrap_or_default).collect())
@@ -74,7 +74,7 @@ impl Row<'_> {
         let value = match raw.as_bytes().first() {
             Some(b'"') => serde_json::from_str(raw).map_err(|_| {
                 RecordError::new(
-                    "not_json",
+                    "malformed_json",
                     format!("{line}: the text of {column:?} has an escape that is no character"),
                 )
             })?,

@@ -43,7 +43,8 @@ pub(crate) fn definition(name: &str, base: &Path) -> Result<Value, String> {
     // A name is no path: a campaign cannot read files from elsewhere.
     let own = base.join("kinds").join(format!("{name}.yaml"));
     if is_name(name) && own.is_file() {
-        let text = std::fs::read_to_string(&own).map_err(|error| format!("{} cannot be read: {error}", own.display()))?;
+        let text = std::fs::read_to_string(&own)
+            .map_err(|error| format!("{} cannot be read: {error}", own.display()))?;
         let kind = Kind::parse(&text, &own.display().to_string()).map_err(|error| error.to_string())?;
         return Ok(kind.to_value());
     }

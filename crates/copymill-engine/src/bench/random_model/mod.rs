@@ -39,7 +39,9 @@ impl Shape {
 /// made-up words, so that constraints have as much to mask as in a real vocabulary.
 pub fn write(path: &Path, shape: Shape, vocabulary: &Path) -> io::Result<()> {
     let source = Gguf::open(vocabulary).map_err(io::Error::other)?;
-    if source.string("tokenizer.ggml.model") != Some("gpt2") || source.tokens().len() > shape.vocabulary as usize {
+    if source.string("tokenizer.ggml.model") != Some("gpt2")
+        || source.tokens().len() > shape.vocabulary as usize
+    {
         let problem = "the vocabulary must be of the gpt2 family and no larger than the model's";
         return Err(io::Error::new(io::ErrorKind::InvalidInput, problem));
     }

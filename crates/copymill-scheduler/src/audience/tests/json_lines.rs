@@ -48,15 +48,15 @@ fn bad_lines_are_invalid_and_the_others_are_read() {
     let codes: Vec<&str> = rows.iter().map(|row| row.split(": ").next().unwrap()).collect();
     let expected = [
         "1|Ann",
-        "not_json",
-        "not_json",
-        "not_json",
+        "malformed_json",
+        "malformed_json",
+        "malformed_json",
         "nested_value",
         "nested_value",
         "duplicate_key",
         "missing_id",
         "null_byte",
-        "not_json",
+        "malformed_json",
         "field_too_large",
         "12|",
     ];
@@ -84,7 +84,7 @@ fn a_deep_line_is_an_invalid_row() {
     let deep = "[".repeat(100_000);
     let rows = fixture("recipients.jsonl", format!("{{\"id\":1}}\n{{\"id\":{deep}}}\n{{\"id\":2}}\n")).rows();
     assert!(
-        rows[1].starts_with("not_json: line 2") || rows[1].starts_with("nested_value: line 2"),
+        rows[1].starts_with("malformed_json: line 2") || rows[1].starts_with("nested_value: line 2"),
         "{}",
         rows[1]
     );

@@ -51,7 +51,10 @@ impl EngineBench {
         let engine = self.engine.settings(&model);
         output::note(describe(engine.clone()).await?);
         let workload = Workload { rows: self.rows, ..Workload::default() };
-        output::note(format_args!("{} rounds of {} rows; a round takes a minute or two on two cores", self.rounds, self.rows));
+        output::note(format_args!(
+            "{} rounds of {} rows; a round takes a minute or two on two cores",
+            self.rounds, self.rows
+        ));
         let comparison = compare(&engine, workload, self.rounds, !self.no_unshared).await?;
         print(&workload, &comparison);
         Ok(Exit::Done)
@@ -61,7 +64,9 @@ impl EngineBench {
 /// What the engine says about itself on this machine.
 async fn describe(settings: copymill_engine::LlamaSettings) -> anyhow::Result<String> {
     use copymill_engine::Engine;
-    let loading = tokio::task::spawn_blocking(move || LlamaEngine::load(&settings).map(|engine| engine.info().start_line.clone()));
+    let loading = tokio::task::spawn_blocking(move || {
+        LlamaEngine::load(&settings).map(|engine| engine.info().start_line.clone())
+    });
     Ok(loading.await??)
 }
 
@@ -70,13 +75,18 @@ fn print(workload: &Workload, comparison: &Comparison) {
     output::line(format_args!(
         "{STRONG}engine{STRONG:#}: {rows} rows of {shared} shared + {own} own + {generated} generated tokens, GPT-2 124M, Q8_0"
     ));
-    output::line(format_args!("  {QUIET}{:NAMES$}  {:>9} {:>9} {:>9}{QUIET:#}", "", "smallest", "middle", "largest"));
+    output::line(format_args!(
+        "  {QUIET}{:NAMES$}  {:>9} {:>9} {:>9}{QUIET:#}",
+        "", "smallest", "middle", "largest"
+    ));
     let rows = f64::from(*rows);
     let seconds = |round: &Round| round.engine.as_secs_f64();
     row("messages/s", comparison, |round| Some(rows / seconds(round)));
     row("messages/s, bare loop", comparison, |round| Some(rows / round.bare.as_secs_f64()));
     row("messages/s, without prefix sharing", comparison, |round| Some(rows / round.unshared?.as_secs_f64()));
-    row("speed as a share of the bare loop", comparison, |round| Some(round.bare.as_secs_f64() / seconds(round)));
+    row("speed as a share of the bare loop", comparison, |round| {
+        Some(round.bare.as_secs_f64() / seconds(round))
+    });
     row("gain by prefix sharing", comparison, |round| Some(round.unshared?.as_secs_f64() / seconds(round)));
     row("tokens/s", comparison, |round| Some(round.stats.generated_tokens as f64 / seconds(round)));
     row("slots in use", comparison, |round| {
@@ -88,7 +98,9 @@ fn print(workload: &Workload, comparison: &Comparison) {
 fn row(name: &str, comparison: &Comparison, value: impl Fn(&Round) -> Option<f64>) {
     let mut values: Vec<f64> = comparison.rounds.iter().filter_map(value).collect();
     values.sort_by(f64::total_cmp);
-    if let (Some(smallest), Some(middle), Some(largest)) = (values.first(), values.get(values.len() / 2), values.last()) {
+    if let (Some(smallest), Some(middle), Some(largest)) =
+        (values.first(), values.get(values.len() / 2), values.last())
+    {
         let texts = [smallest, middle, largest].map(|value| format!("{value:>9.2}"));
         output::line(item(name, NAMES, texts.join(" ")));
     }
