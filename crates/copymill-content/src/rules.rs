@@ -42,7 +42,7 @@ impl Rules {
         for (name, items) in texts {
             let Some(field) = self.kind.fields.get(name) else { continue };
             for (index, text) in items.iter().enumerate() {
-                self.check_text(&label(name, field, index), field, text, of_row, &mut findings);
+                self.check_text((&label(name, field, index), field), text, of_row, &mut findings);
             }
         }
         let written: Vec<String> = texts.values().flatten().map(|text| bare(text)).collect();
@@ -54,8 +54,7 @@ impl Rules {
     /// Checks one text of an answer.
     pub(crate) fn check_text(
         &self,
-        label: &str,
-        field: &Field,
+        (label, field): (&str, &Field),
         text: &str,
         of_row: &Allowed,
         findings: &mut Findings,

@@ -46,7 +46,7 @@ fn judge(rules: &Rules, answer: &str, found: &Found, of_row: &Allowed, findings:
     }
     let Ok(text) = serde_json::from_str::<String>(&format!("\"{raw}\"")) else { return };
     if !text.trim().is_empty() {
-        rules.check_text(&label(name, field, found.index), field, text.trim(), of_row, findings);
+        rules.check_text((&label(name, field, found.index), field), text.trim(), of_row, findings);
     }
 }
 

@@ -82,7 +82,10 @@ impl Leader {
                 let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Segments).await?;
                 let chunks = cut_in_background(from.chunk, {
                     let cut = plan::cut_segments(&self.campaign, segments, from);
-                    move |sender| Ok(cut.into_iter().try_for_each(|c| sender.blocking_send(c)).unwrap_or(()))
+                    move |sender| {
+                        let _: () = cut.into_iter().try_for_each(|c| sender.blocking_send(c)).unwrap_or(());
+                        Ok(())
+                    }
                 });
                 let mut stage = Stage::new(ChunkKind::Segments, chunks);
                 if !self.run_stage(&mut stage, events.as_mut(), &mut state, &mut signals).await? {

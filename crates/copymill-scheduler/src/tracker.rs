@@ -110,7 +110,7 @@ mod tests {
             let mut tracker = Tracker::new(window);
             tracker.planned(chunks);
             let mut queue: Vec<ChunkId> = Vec::new();
-            for (pick, report) in reports.into_iter().chain(std::iter::repeat((0, 0)).take(100)) {
+            for (pick, report) in reports.into_iter().chain(std::iter::repeat_n((0, 0), 100)) {
                 while let Some(chunk) = tracker.take_next() {
                     prop_assert!(!queue.contains(&chunk), "{chunk} is on the queue twice");
                     queue.push(chunk);

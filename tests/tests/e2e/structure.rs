@@ -81,12 +81,12 @@ fn no_source_file_is_longer_than_a_few_screens() {
 }
 
 fn visit(folder: &Path, check: &mut dyn FnMut(&Path, &str)) {
-    for entry in fs::read_dir(folder).unwrap() {
-        let path = entry.unwrap().path();
+    for entry in fs::read_dir(folder).expect("a folder") {
+        let path = entry.expect("an entry").path();
         if path.is_dir() {
             visit(&path, check);
         } else if path.extension().is_some_and(|extension| extension == "rs") {
-            check(&path, &fs::read_to_string(&path).unwrap());
+            check(&path, &fs::read_to_string(&path).expect("a text file"));
         }
     }
 }

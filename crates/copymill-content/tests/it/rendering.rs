@@ -9,10 +9,10 @@ const EMAIL: &str = r#"{"subject":"[[first_name]], your tents miss you","prehead
 
 fn message(content: &Content, answer: &str, values: [&str; 5]) -> Value {
     // What a fallback or an earlier version wrote is compiled without checks.
-    let copy = content.copy(answer).unwrap();
+    let copy = content.copy(answer).expect("it compiles");
     let merged = content.merge(&copy, &row(values), 1);
     assert_eq!(merged.reasons, []);
-    serde_json::from_str(&merged.rendered_json).unwrap()
+    serde_json::from_str(&merged.rendered_json).expect("JSON")
 }
 
 #[test]

@@ -70,7 +70,7 @@ fn next_token(history: &[u32]) -> u32 {
 
 /// Some outputs force further tokens, as a grammar would.
 fn forced_after(token: u32) -> Vec<u32> {
-    if token % 7 == 0 { vec![1, 2, 3] } else { Vec::new() }
+    if token.is_multiple_of(7) { vec![1, 2, 3] } else { Vec::new() }
 }
 
 #[derive(Debug, Clone)]

@@ -70,7 +70,7 @@ impl LlamaTokenizer {
         let mut ids = Vec::new();
         let mut start = 0;
         for end in cuts.iter().copied().chain([text.len()]) {
-            ids.extend(self.pieces(text[start..end].as_bytes(), Trust::Untrusted, begins && start == 0));
+            ids.extend(self.pieces(&text.as_bytes()[start..end], Trust::Untrusted, begins && start == 0));
             start = end;
         }
         ids

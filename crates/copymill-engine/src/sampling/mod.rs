@@ -15,7 +15,7 @@ use candidates::{Candidate, best};
 
 /// The stream of the generator: any constant will do, but changing it changes every output. (The generator's own
 /// default in the reference implementation, <https://www.pcg-random.org>.)
-const STREAM: u64 = 0xa02b_dbf7_bb3c_0a7;
+const STREAM: u64 = 0x0a02_bdbf_7bb3_c0a7;
 
 /// Draws tokens for one variant, from its own seed.
 pub(crate) struct Sampler {

@@ -27,7 +27,7 @@ pub(super) fn normal(written: &str) -> String {
 fn decimal_of_one(written: &str, separator: char) -> Option<usize> {
     let at = written.find(separator)?;
     let (before, after) = (&written[..at], &written[at + 1..]);
-    let groups = after.len() == 3 && before.len() <= 3 && before.trim_start_matches('0') != "";
+    let groups = after.len() == 3 && before.len() <= 3 && !before.trim_start_matches('0').is_empty();
     (!groups).then_some(at)
 }
 

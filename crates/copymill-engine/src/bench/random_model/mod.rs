@@ -104,7 +104,7 @@ fn add_vocabulary(writer: &mut GgufWriter, shape: Shape, source: &Gguf) {
 /// A word of 3 to 8 letters, half of them after a space, as in a real vocabulary.
 fn made_up_word(random: &mut Pcg32) -> String {
     const SPACE: &str = "\u{120}";
-    let space = if random.next_u32() % 2 == 0 { SPACE } else { "" };
+    let space = if random.next_u32().is_multiple_of(2) { SPACE } else { "" };
     let letters = 3 + random.next_u32() % 6;
     let word = (0..letters).map(|_| char::from(b'a' + u8::try_from(random.next_u32() % 26).unwrap_or(0)));
     space.chars().chain(word).collect()

@@ -72,7 +72,7 @@ impl PipelineBench {
         let scan_started = Instant::now();
         let prepared = prepare(&folder.path().join("campaign.yaml"), &settings.cache)?;
         let scan_s = scan_started.elapsed().as_secs_f64();
-        let store: Arc<dyn Store> = Arc::new(FolderStore::open(&folder.path().join("out"))?);
+        let store: Arc<dyn Store> = Arc::new(FolderStore::open(folder.path().join("out"))?);
         let (started, cpu_before) = (Instant::now(), cpu_seconds());
         run(store.clone(), prepared, settings).await?;
         let measured = Measured {
