@@ -48,6 +48,9 @@ pub enum Event {
         job: ChunkJob,
         /// What happened and what to do.
         reason: String,
+        /// Whether another try would fail in the same way, as where the store is full.
+        #[serde(default)]
+        is_final: bool,
     },
 }
 

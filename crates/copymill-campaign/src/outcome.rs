@@ -70,6 +70,7 @@ pub const ROW_CODES: &[(&str, &str)] = &[
     ("unsafe_prompt", "The row's values could not be put into a prompt safely."),
     ("prompt_too_long", "The prompt with this row's values does not fit into the model's context."),
     ("engine_failed", "The engine could not finish this message."),
+    ("segment_rejected", "No copy of the row's segment passed its checks; the segment's line says why."),
     ("segment_missing", "There is no copy of the row's segment."),
 ];
 

@@ -1,7 +1,7 @@
 //! Turns a campaign and a row into a prompt, and generated text into a checked, rendered message.
 //!
 //! Pure and synchronous. [`Content`] is a campaign, compiled: it writes prompts, says what answers must match, drafts
-//! [`Copy`] from an answer (checks that do not depend on the row), and merges a row's values into it (checks that do).
+//! [`struct@Copy`] from an answer (checks that do not depend on the row), and merges a row's values into it (checks that do).
 
 mod checks;
 mod clean;

@@ -216,7 +216,10 @@ impl Leader {
                 stage.done(job.chunk, result, &mut state.state)
             }
             Event::Returned { job } if job.kind == stage.kind => stage.tracker.returned(job.chunk),
-            Event::Failed { job, reason } if job.kind == stage.kind => {
+            Event::Failed { job, reason, is_final: true } if job.kind == stage.kind => {
+                bail!("chunk {} failed: {reason}", job.chunk);
+            }
+            Event::Failed { job, reason, .. } if job.kind == stage.kind => {
                 tracing::warn!(chunk = %job.chunk, reason, "a chunk failed");
                 if !stage.tracker.failed(job.chunk.clone()) {
                     bail!("chunk {} failed {} times: {reason}", job.chunk, crate::tracker::TRIES);

@@ -67,23 +67,24 @@ pub async fn resume_point(
     keys: &CampaignKeys,
     kind: ChunkKind,
 ) -> anyhow::Result<ResumePoint> {
-    let mut point = ResumePoint::default();
-    let mut last = None;
+    let prefix = keys.input_prefix(kind);
+    let (mut stored, mut last) = (Vec::new(), None);
     loop {
-        let page = store.list(&keys.input_prefix(kind), last.as_deref()).await?;
+        let page = store.list(&prefix, last.as_deref()).await?;
         let Some(end) = page.last() else { break };
-        for listed in &page {
-            if listed.key != keys.input(kind, &ChunkId::whole(point.chunk)) {
-                bail!(
-                    "{} is missing although {} is there; restore it or start again with --fresh",
-                    keys.input(kind, &ChunkId::whole(point.chunk)),
-                    listed.key
-                );
-            }
-            point.chunk += 1;
-        }
+        let index =
+            |key: &str| key.strip_prefix(&prefix)?.strip_suffix(".jsonl.zst")?.parse::<ChunkId>().ok();
+        stored.extend(page.iter().filter_map(|listed| index(&listed.key)).map(|chunk| chunk.index));
         last = Some(end.key.clone());
     }
+    // Keys are listed as text, in which 100000 stands before 10001.
+    stored.sort_unstable();
+    if let Some((missing, _)) = (0..).zip(&stored).find(|(expected, index)| expected != *index) {
+        let key = keys.input(kind, &ChunkId::whole(missing));
+        bail!("{key} is missing although later ones are there; restore it or start again with --fresh");
+    }
+    let mut point = ResumePoint { chunk: stored.len() as u32, records: 0 };
+    let last = point.chunk.checked_sub(1).map(|index| keys.input(kind, &ChunkId::whole(index)));
     if let Some(key) = last {
         let object = store.get(&key).await?.with_context(|| format!("{key} vanished while it was read"))?;
         point.records =

@@ -5,7 +5,7 @@ use std::{sync::Arc, time::Duration};
 use copymill_broker::{Broker, BrokerError, Delivery};
 use copymill_campaign::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, ModelPin, jobs_queue};
 use copymill_service::Shutdown;
-use copymill_store::Store;
+use copymill_store::{Store, StoreError};
 use tokio::{sync::Semaphore, task::JoinSet};
 
 use crate::{campaigns::CampaignCache, chunk, settle::Generator};
@@ -114,7 +114,10 @@ impl Shared {
         self.tell(&Event::Started { job: job.clone() }).await?;
         let event = match self.work(job.clone()).await {
             Ok(result) => Event::Done { job, result },
-            Err(error) => Event::Failed { job, reason: format!("{error:#}") },
+            Err(error) => {
+                let is_final = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
+                Event::Failed { job, reason: format!("{error:#}"), is_final }
+            }
         };
         self.tell(&event).await?;
         delivery.ack().await

@@ -82,7 +82,7 @@ fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, se
         outcome: copy.line.outcome,
         content: copy.line.content.clone(),
         rendered: None,
-        reasons: copy.line.reasons.clone(),
+        reasons: segment_reason(copy, segment).into_iter().collect(),
         attempt: copy.line.attempt,
         seed: Some(copy.line.seed),
         finish_reason: Some(copy.line.finish_reason.clone()),
@@ -92,4 +92,16 @@ fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, se
         segment: Some(segment.to_owned()),
         generated_at: copy.line.generated_at.clone(),
     }
+}
+
+/// Why a row has no copy of its segment's model; the failed checks themselves stand in the segment's line, once.
+fn segment_reason(copy: &SegmentCopy, segment: &str) -> Option<Reason> {
+    (copy.line.outcome != Outcome::Generated).then(|| Reason {
+        code: "segment_rejected".into(),
+        field: None,
+        message: format!(
+            "no copy for the segment `{segment}` passed its checks; its line in segments/ says why"
+        ),
+        attempt: copy.line.attempt,
+    })
 }

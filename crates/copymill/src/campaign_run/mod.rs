@@ -1,6 +1,6 @@
 //! Running a campaign in one process: scheduler and worker on an in-process broker and a store.
 //!
-//! [`check()`] finds everything that is wrong before anything happens, [`prepare()`] adds the pass over the audience,
+//! [`check`] finds everything that is wrong before anything happens, [`prepare()`] adds the pass over the audience,
 //! [`execute()`] works. `run`, `preview`, `validate` and `bench pipeline` are made of these.
 
 mod check;

@@ -19,7 +19,7 @@ async fn the_page_shows_counts_figures_and_samples() {
     for part in [
         "<h1>Spring sale</h1>",
         "for 200 recipients, in 2 variants each",
-        "A part was longer than its limit",
+        "A rendered text is longer than its limit.",
         "How “Subject” begins",
         "Needed another try",
         "Rejected",
