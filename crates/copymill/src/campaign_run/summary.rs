@@ -38,7 +38,7 @@ pub(crate) fn print_summary(manifest: &Manifest, next: &NextSteps<'_>) {
         output::rate(tokens.generated as f64 / manifest.active_s.max(0.001)),
         percent(tokens.reused, tokens.prompt),
     ));
-    output::line(format_args!("  in {}", next.output.display()));
+    output::line(format_args!("  in {}; its report.html shows them", next.output.display()));
     output::line("");
     output::line("Try next:");
     for command in commands(next) {
@@ -81,7 +81,7 @@ fn commands(next: &NextSteps<'_>) -> [String; 3] {
         None => format!("{program} preview {campaign} -n 3"),
     };
     let second = format!("{program} verify {output}");
-    [first, second, format!("{program} generate \"Intelligent marketing strategy\" --max-tokens 50 -n 5")]
+    [first, second, format!("{program} kinds")]
 }
 
 /// Whether there is a program of that name and a screen for it.

@@ -50,6 +50,7 @@ model: demo
 audience:
   source: recipients.csv
   id: id
+  fields: [category, tier]
   merge: [first_name]
   segment_by: [category, tier]
 brief: { brand: Northwind Outdoor, voice: "warm, plain", goal: "bring lapsed customers back" }
