@@ -10,7 +10,7 @@ use crate::{
 
 /// Bytes behind a text's end within which it is judged. A watch looks after every step, which adds one token or a run of
 /// forced ones, so an older text was judged before.
-const FRESH_BYTES: usize = 96;
+const FRESH_BYTES: usize = 48;
 
 /// A text in an answer: the field it belongs to, its place in a list, and its bytes between the quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -31,7 +31,7 @@ pub struct Comparison {
 /// Runs the systems in turns, `rounds` times; `unshared` also runs the engine without sharing, which takes longest.
 pub async fn compare(
     settings: &LlamaSettings,
-    workload: Workload,
+    workload: &Workload,
     rounds: u32,
     unshared: bool,
 ) -> Result<Comparison, EngineError> {

@@ -12,10 +12,10 @@ use super::bare::{Replay, ReplayRow};
 use crate::constraint::Constraint;
 use crate::engine::{Engine, EngineError, EngineStats};
 use crate::llama::{LlamaEngine, LlamaSettings};
-use crate::request::{Generation, Request};
+use crate::request::{Generation, Request, Watch};
 
 /// Rows of random tokens with a common beginning.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Clone)]
 pub struct Workload {
     /// How many rows.
     pub rows: u32,
@@ -27,12 +27,14 @@ pub struct Workload {
     pub generated: u32,
     /// Whether output must match a schema like an e-mail's.
     pub constrained: bool,
+    /// What looks at every output while it grows, as checks do.
+    pub watch: Option<Arc<dyn Watch>>,
 }
 
 impl Default for Workload {
     /// 400 shared, 40 own and 64 generated tokens, constrained: a short e-mail in a campaign.
     fn default() -> Self {
-        Self { rows: 64, shared: 400, own: 40, generated: 64, constrained: true }
+        Self { rows: 64, shared: 400, own: 40, generated: 64, constrained: true, watch: None }
     }
 }
 
@@ -78,7 +80,7 @@ impl Workload {
 }
 
 /// Loads an engine and lets it work through the rows, all requests at once.
-pub async fn run_engine(settings: &LlamaSettings, workload: Workload) -> Result<EngineRun, EngineError> {
+pub async fn run_engine(settings: &LlamaSettings, workload: &Workload) -> Result<EngineRun, EngineError> {
     let settings = settings.clone();
     let loading = tokio::task::spawn_blocking(move || LlamaEngine::load(&settings));
     let engine = Arc::new(loading.await.map_err(|_| EngineError::Stopped)??);
@@ -92,7 +94,8 @@ pub async fn run_engine(settings: &LlamaSettings, workload: Workload) -> Result<
     let mut running = JoinSet::new();
     for (seed, own) in (0..).zip(&own) {
         let prompt = shared.iter().chain(own).copied().collect();
-        let request = Request { constraint: constraint.clone(), ..request(prompt, seed, workload.generated) };
+        let (constraint, watch) = (constraint.clone(), workload.watch.clone());
+        let request = Request { constraint, watch, ..request(prompt, seed, workload.generated) };
         let engine = engine.clone();
         running.spawn(async move { engine.generate(request).await });
     }

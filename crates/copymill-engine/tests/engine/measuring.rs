@@ -13,8 +13,8 @@ async fn the_engine_is_compared_with_a_bare_loop_on_the_same_tokens() {
     let shape = Shape { layers: 2, width: 64, heads: 2, context: 256, vocabulary: 5000 };
     write(&path, shape, &demo_model()).unwrap();
     let settings = LlamaSettings { slots: Some(4), threads: Some(1), ..LlamaSettings::new(&path) };
-    let workload = Workload { rows: 8, shared: 60, own: 10, generated: 40, constrained: true };
-    let comparison = compare(&settings, workload, 1, true).await.unwrap();
+    let workload = Workload { rows: 8, shared: 60, own: 10, generated: 40, constrained: true, watch: None };
+    let comparison = compare(&settings, &workload, 1, true).await.unwrap();
     let stats = &comparison.rounds[0].stats;
     assert_eq!(stats.generated_tokens, 8 * 40);
     assert_eq!(stats.prompt_tokens, 60 + 8 * 10);

@@ -1,14 +1,18 @@
 //! The engine beside a bare loop over llama.cpp, and with and without prefix sharing.
 
+use std::sync::Arc;
+
 use anyhow::Context;
 use clap::Args;
+use copymill_content::Content;
 use copymill_engine::{
-    LlamaEngine,
+    LlamaEngine, Watch,
     bench::{Comparison, Round, Workload, compare, random_model},
 };
 
+use super::pipeline::write_inputs;
 use crate::{
-    campaign_run::locate,
+    campaign_run::{locate, prepare},
     exit::Exit,
     model::EngineOptions,
     output::{self, QUIET, STRONG, item},
@@ -18,7 +22,7 @@ use crate::{
 /// Compare the engine with a bare loop over llama.cpp, and prefix sharing with none
 ///
 /// Writes a model of GPT-2's shape (124 M parameters, Q8_0, random weights) and lets three systems take turns on the same
-/// rows: the engine with constraints, a bare loop that only decodes the tokens that the engine wrote, and the engine
+/// rows: the engine with constraints and checks, a bare loop that only decodes the tokens that the engine wrote, and the engine
 /// without prefix sharing. What counts is the ratios, which come from one round each.
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill bench engine --rows 32 --rounds 3")]
@@ -50,15 +54,27 @@ impl EngineBench {
         tokio::task::spawn_blocking(writing).await?.context("the random model cannot be written")?;
         let engine = self.engine.settings(&model);
         output::note(describe(engine.clone()).await?);
-        let workload = Workload { rows: self.rows, ..Workload::default() };
+        write_inputs(folder.path(), 1).context("the temporary folder cannot be written")?;
+        let content =
+            Content::new(&prepare(&folder.path().join("campaign.yaml"), &settings.cache)?.accepted)?;
+        let workload = Workload { rows: self.rows, watch: Some(checks(&content)), ..Workload::default() };
         output::note(format_args!(
             "{} rounds of {} rows; a round takes a minute or two on two cores",
             self.rounds, self.rows
         ));
-        let comparison = compare(&engine, workload, self.rounds, !self.no_unshared).await?;
+        let comparison = compare(&engine, &workload, self.rounds, !self.no_unshared).await?;
         print(&workload, &comparison);
         Ok(Exit::Done)
     }
+}
+
+/// The checks of a growing answer. They run and do not count: random tokens never pass them.
+fn checks(content: &Content) -> Arc<dyn Watch> {
+    let watch = content.watch(&[]);
+    Arc::new(move |answer: &str| {
+        std::hint::black_box(watch(answer));
+        true
+    })
 }
 
 /// What the engine says about itself on this machine.

@@ -128,7 +128,7 @@ fn unknown() -> String {
     "this system does not say".into()
 }
 
-fn write_inputs(folder: &Path, recipients: u64) -> std::io::Result<()> {
+pub(super) fn write_inputs(folder: &Path, recipients: u64) -> std::io::Result<()> {
     std::fs::write(folder.join("campaign.yaml"), CAMPAIGN)?;
     let mut file = BufWriter::new(File::create(folder.join("recipients.csv"))?);
     writeln!(file, "id,first_name,category,tier,city")?;
