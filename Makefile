@@ -23,6 +23,8 @@ demo: build
 	@./copymill run examples/spring-sale/campaign.yaml
 
 test: build
+	$(call step,test tools,./deploy/setup/build-tools.sh test)
+	$(call step,tests of the demo model's grammar,(cd examples/demo-model && /usr/bin/python3 -m unittest -q))
 	$(call step,tests,cargo test --release --locked --workspace)
 
 check: setup

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build needs beside git, make, a C compiler and Rust: cmake, ninja, a C++ compiler and libclang.
+# With the argument `test` also what tests need: Python with YAML and Jinja, for the demo model's grammar.
 # With apt and root rights (or sudo) it installs what is missing; otherwise it names it and stops.
 set -euo pipefail
 
@@ -15,6 +16,11 @@ need pkg-config pkg-config
 libclang() { ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*.so* /usr/lib64/libclang*.so* "${LIBCLANG_PATH:-/none}"/libclang*.so* 2>/dev/null; }
 [ -n "$(libclang || true)" ] || packages+=(libclang-dev)
 need clang clang
+
+# The system's package manager serves the system's Python, whichever comes first in the path.
+if [ "${1:-}" = test ] && ! /usr/bin/python3 -c "import yaml, jinja2" 2>/dev/null; then
+  packages+=(python3 python3-yaml python3-jinja2)
+fi
 
 if ! command -v cargo >/dev/null 2>&1; then
   echo "cargo is missing: install Rust 1.95 or newer from https://rustup.rs, then run the same command again" >&2

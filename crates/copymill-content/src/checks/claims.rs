@@ -83,6 +83,8 @@ impl Allowed {
                 }
                 allowed.push((class, parts));
             }
+            // A day that a fact names may be a deadline.
+            allowed.extend(words::days(text).map(|day| (Class::Date, vec![day])));
         }
         Self(allowed)
     }
@@ -105,7 +107,7 @@ pub(crate) fn unsupported(shown: &Shown, allowed: &Allowed, more: &Allowed) -> V
 /// Returns all claims of a text.
 pub(crate) fn claims(text: &str) -> Vec<Claim> {
     if !text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'@' || byte >= 0x80)
-        && !words::has_deadline(text)
+        && words::days(text).next().is_none()
     {
         return Vec::new();
     }
@@ -136,6 +138,14 @@ fn read(text: &str, tokens: &[Token], at: usize) -> (Option<Claim>, usize) {
     if let Some((parts, last)) = date(tokens, at) {
         return claim(Class::Date, parts, at, last);
     }
+    if let Some((day, last)) = deadline(tokens, at) {
+        // The day is what is claimed: "until [[ends]]" is as good as the fact.
+        let shown = text[token.range.start..tokens[last].range.end].to_owned();
+        return (
+            Some(Claim { class: Class::Date, parts: vec![day], range: tokens[last].range.clone(), shown }),
+            last + 1,
+        );
+    }
     let after = |at: usize| tokens.get(at).and_then(|token| sense(&token.folded));
     match &token.kind {
         TokenKind::Number(amount) => match after(at + 1) {
@@ -164,7 +174,7 @@ fn is_per_cent(tokens: &[Token], at: usize) -> bool {
 
 /// A date that begins at a token: its parts, and its last token.
 fn date(tokens: &[Token], at: usize) -> Option<(Vec<String>, usize)> {
-    date_in_digits(tokens, at).or_else(|| date_in_words(tokens, at)).or_else(|| deadline(tokens, at))
+    date_in_digits(tokens, at).or_else(|| date_in_words(tokens, at))
 }
 
 /// `30.04.2026`, `4/30/2026`, `2026-04-30`: parts are sorted, because day and month change places by country.
@@ -215,8 +225,8 @@ fn date_in_words(tokens: &[Token], at: usize) -> Option<(Vec<String>, usize)> {
     Some((parts, last))
 }
 
-/// "until Friday", "ends tonight".
-fn deadline(tokens: &[Token], at: usize) -> Option<(Vec<String>, usize)> {
+/// "until Friday", "ends tonight": the day, and its token.
+fn deadline(tokens: &[Token], at: usize) -> Option<(String, usize)> {
     let word = |at: usize| tokens.get(at).map(|token| token.folded.as_str());
     if !words::is_deadline(word(at)?) {
         return None;
@@ -226,7 +236,7 @@ fn deadline(tokens: &[Token], at: usize) -> Option<(Vec<String>, usize)> {
         next += 1;
     }
     let day = word(next).filter(|day| words::is_day(day))?;
-    Some((vec![day.to_owned()], next))
+    Some((day.to_owned(), next))
 }
 
 fn date_parts<'a>(groups: impl IntoIterator<Item = &'a str>) -> Vec<String> {

@@ -32,6 +32,17 @@ fn a_good_answer_becomes_copy() {
 }
 
 #[test]
+fn a_placed_fact_is_no_claim_whatever_stands_before_it() {
+    let campaign = accepted("email", |file| file["facts"]["ends"] = json!("Friday"));
+    let content = Content::new(&campaign).unwrap();
+    let mut answer = good();
+    answer["body"][1] = json!("It is [[price]] until [[ends]]. Use [[code]] by Friday.");
+    assert_eq!(codes(&content, &answer), Vec::<String>::new());
+    answer["body"][1] = json!("It ends on Sunday.");
+    assert_eq!(codes(&content, &answer), ["date_not_a_fact"]);
+}
+
+#[test]
 fn each_fault_has_its_code() {
     let content = content("email");
     let long = "so good ".repeat(9);

@@ -72,7 +72,9 @@ pub(super) fn is_ordinal(word: &str) -> bool {
     WORDS.file.ordinals.contains(word)
 }
 
-/// Whether a text may hold a deadline in words. Only a look: most texts have no such word.
-pub(super) fn has_deadline(text: &str) -> bool {
-    text.split(|c: char| !c.is_alphanumeric()).any(|word| is_day(&word.to_lowercase()))
+/// The days that a text names. Most texts name none.
+pub(super) fn days(text: &str) -> impl Iterator<Item = String> + '_ {
+    let words =
+        text.split(|c: char| !c.is_alphanumeric()).map(|word| crate::fold::fold_trimmed(word).into_owned());
+    words.filter(|word| is_day(word))
 }
