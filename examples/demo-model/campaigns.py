@@ -102,7 +102,8 @@ def brief(goal, voices, rng):
         items.append((rng.choice(["notes", "about", "style"]), rng.choice(NAMES["audience"])))
     if rng.random() < 0.25:
         rng.shuffle(items)
-    return dict(items)
+    # The product shows the brand first, wherever a campaign file has it.
+    return dict(sorted(items, key=lambda item: item[0] != "brand"))
 
 
 def random_facts(goal, rng):
@@ -166,8 +167,8 @@ def row_value(role, rng):
     if role == "city":
         return rng.choice(NAMES["cities"]) if rng.random() < 0.85 else word(rng).capitalize()
     kind = rng.random()
-    if kind < 0.7:
+    if kind < 0.8:
         return rng.choice(list(SCENES))
-    if kind < 0.86:
+    if kind < 0.94:
         return rng.choice(CATEGORIES["plain"])
-    return word(rng) + rng.choice(["s", "s", ""]) if kind < 0.96 else f"{word(rng)} {rng.choice(CATEGORIES['plain'])}"
+    return word(rng) + rng.choice(["s", "s", ""]) if kind < 0.98 else f"{word(rng)} {rng.choice(CATEGORIES['plain'])}"

@@ -141,24 +141,24 @@ def preheader_pool(writer):
 
 
 def email_body(writer, above):
-    """Two or three paragraphs: the opening first, required and optional sentences after it, the close last."""
+    """Two or three paragraphs: the opening, what the brief and the row ask for, what is required, and then the rest.
+
+    The order is always the same: so small a model would lose count of what is still missing.
+    """
     rng = writer.rng
     opening = writer.line(writer.goal["open"], 250, stop=True)
     rest = [writer.line(writer.voice()["say"], 200, stop=True)]
-    if chance(rng, 0.35):
-        rest.append(writer.line(writer.voice()["say"], 200, stop=True, avoid=rest))
     if writer.meant["tier"]:
         rest.append(writer.line(ROWS["tier"], 200, stop=True))
-    optional = [(OFFERS[role], 0.5) for role in writer.offered()]
-    optional += [(OFFERS["category"], 0.55)]
-    optional += [(ROWS[role], share) for role, share in (("city", 0.4), ("season", 0.8)) if writer.meant[role]]
+    for key in writer.missing([*above, opening or ""]):
+        if f"[[{key}]]" not in " ".join(filter(None, rest)):
+            rest.append(required_line(writer, key, short=False, limit=200))
+    optional = [(ROWS[role], share) for role, share in (("city", 0.4), ("season", 0.8)) if writer.meant[role]]
+    optional += [(OFFERS[role], 0.5) for role in writer.offered()]
+    optional += [(OFFERS["category"], 0.55), (writer.voice()["say"], 0.25)]
     for pool, share in optional:
         if chance(rng, share) and len(rest) < 5:
             rest.append(writer.line(pool, 200, stop=True, avoid=rest))
-    for key in writer.missing([*above, opening or "", *filter(None, rest)]):
-        if f"[[{key}]]" not in " ".join(filter(None, rest)):
-            rest.append(required_line(writer, key, short=False, limit=200))
-    rng.shuffle(rest)
     if chance(rng, 0.3):
         rest.append(writer.line(OFFERS["close"], 200, stop=True))
     return paragraphs(writer, [opening, *rest])
@@ -185,23 +185,24 @@ def paragraphs(writer, sentences):
 
 
 def google_rsa(writer):
-    """Five headlines and two descriptions."""
+    """Five headlines, in the order category, goal, tier, voice, required, other; and two descriptions."""
     rng = writer.rng
-    pools = [writer.goal["short"], OFFERS["category_short"], writer.voice()["short"]]
+    pools = [OFFERS["category_short"], writer.goal["short"]]
     pools += [ROWS["tier_short"]] if writer.meant["tier"] else []
-    pools += [ROWS[f"{role}_short"] for role in ("city", "season") if writer.meant[role] and chance(rng, 0.6)]
-    extra = [OFFERS[f"{role}_short"] for role in writer.offered()]
-    extra += [writer.goal["short"], OFFERS["category_short"], writer.voice()["short"]]
+    pools += [writer.voice()["short"]]
     headlines = []
+    for pool in pools:
+        line = writer.line(pool, 30, avoid=headlines)
+        headlines += [line] if line else []
     for key in writer.required:
-        if key not in NAME_KEYS and f"[[{key}]]" not in " ".join(headlines) and len(headlines) < 3 and chance(rng, 0.7):
+        if key not in NAME_KEYS and f"[[{key}]]" not in " ".join(headlines) and len(headlines) < 5:
             line = writer.line(writer.pool_for(key, True), 30, need=f"[[{key}]]")
             headlines += [line] if line else []
+    extra = [ROWS[f"{role}_short"] for role in ("city", "season") if writer.meant[role] and chance(rng, 0.6)]
+    more = [OFFERS[f"{role}_short"] for role in writer.offered()] + [OFFERS["category_short"], writer.voice()["short"]]
     for _ in range(20):
-        pool = pools.pop(0) if pools else rng.choice(extra)
-        line = writer.line(pool, 30, avoid=headlines)
+        line = writer.line(extra.pop(0) if extra else rng.choice(more), 30, avoid=headlines)
         headlines += [line] if line and len(headlines) < 5 else []
-    rng.shuffle(headlines)
     return {"headlines": headlines, "descriptions": descriptions(writer, headlines)}
 
 
@@ -216,32 +217,28 @@ def descriptions(writer, headlines):
         lines.append(writer.line(pool, 70, stop=True, avoid=lines))
     if None in lines:
         return None
-    writer.rng.shuffle(lines)
-    cut = writer.rng.randrange(1, len(lines))
-    parts = [" ".join(lines[:cut]), " ".join(lines[cut:])]
+    parts = [lines[0], " ".join(lines[1:])]
     return parts if all(writer.width(part) <= 86 for part in parts) else None
 
 
 def social_post(writer):
-    """One post and two or three hashtags."""
+    """One post, in the order goal, voice, tier, required, other; and two or three hashtags."""
     rng = writer.rng
     lines = [writer.line(writer.goal["social"], 150, stop=True)]
     voice = writer.voice()
     lines.append(writer.line(voice["say" if chance(rng, 0.55) else "short"], 110, stop=True))
     if writer.meant["tier"]:
         lines.append(writer.line(ROWS["tier_short"], 60, stop=True))
-    optional = [(OFFERS[f"{role}_short"], 0.35) for role in writer.offered()] + [(OFFERS["category_short"], 0.25)]
-    optional += [(ROWS[f"{role}_short"], 0.5) for role in ("city", "season") if writer.meant[role]]
-    for pool, share in optional:
-        if chance(rng, share) and len(lines) < 4:
-            lines.append(writer.line(pool, 80, stop=True, avoid=lines))
     for key in writer.missing([line or "" for line in lines]):
         if f"[[{key}]]" not in " ".join(line or "" for line in lines):
             lines.append(required_line(writer, key, short=True, limit=80))
+    optional = [(ROWS[f"{role}_short"], 0.5) for role in ("city", "season") if writer.meant[role]]
+    optional += [(OFFERS[f"{role}_short"], 0.35) for role in writer.offered()] + [(OFFERS["category_short"], 0.25)]
+    for pool, share in optional:
+        if chance(rng, share) and len(lines) < 4:
+            lines.append(writer.line(pool, 80, stop=True, avoid=lines))
     if None in lines:
         return None
-    if chance(rng, 0.3):
-        rng.shuffle(lines)
     post = " ".join(lines)
     return {"post": post if writer.width(post) <= 200 else None, "hashtags": hashtags(writer)}
 
@@ -256,7 +253,6 @@ def hashtags(writer):
     general = [tag for tag in NAMES["hashtags"]["any"] if tag not in tags]
     while len(tags) < 2 or (len(tags) < 3 and chance(rng, 0.4)):
         tags.append(general.pop(rng.randrange(len(general))))
-    rng.shuffle(tags)
     return tags
 
 

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Share of messages that pass every check at the first attempt, and within three.
-const FIRST_ATTEMPT: f64 = 0.90;
-const THREE_ATTEMPTS: f64 = 0.99;
+const FIRST_ATTEMPT: f64 = 0.75;
+const THREE_ATTEMPTS: f64 = 0.95;
 /// Share of the passed ones that say what their row and brief ask for.
-const FOLLOW: f64 = 0.95;
+const FOLLOW: f64 = 0.80;
 
 #[derive(Deserialize)]
 struct HeldOut {

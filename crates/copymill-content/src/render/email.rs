@@ -7,9 +7,10 @@ use super::{is_right_to_left, unsubscribe};
 use crate::kind::Kind;
 
 const TEMPLATE: &str = include_str!("../../templates/email.mjml.j2");
-/// Brackets of a place holder: private-use code points, which values and facts cannot hold.
-const OPEN: char = '\u{e000}';
-const CLOSE: char = '\u{e001}';
+/// Brackets of a hole. ASCII, because the MJML compiler escapes other characters in attributes; the template's own
+/// values (language, colours) cannot hold them, and copy is put in after the page is cut at them.
+const OPEN: &str = "{~";
+const CLOSE: &str = "~}";
 const PRIMARY: &str = "#1f5c4a";
 const BACKGROUND: &str = "#f4f4f1";
 

@@ -19,7 +19,11 @@ fn message(content: &Content, answer: &str, values: [&str; 5]) -> Value {
 fn an_email_has_html_and_text_with_facts_and_values_escaped_for_each() {
     let message =
         message(&content("email"), EMAIL, ["c-1", "Zoë \"Z\" O'Neil & Co", "tents", "gold", "Malmö"]);
-    assert_golden("email.html", message["html"].as_str().unwrap());
+    let html = message["html"].as_str().unwrap();
+    assert_golden("email.html", html);
+    let links: Vec<&str> = html.split("href=\"").skip(1).filter_map(|rest| rest.split('"').next()).collect();
+    assert_eq!(links, ["https://northwind.example/spring?a=1&amp;b=2", "https://northwind.example/off"]);
+    assert!(!html.contains("{~") && !html.contains("src="), "a hole is left, or something is loaded");
     assert_golden("email.txt", message["text"].as_str().unwrap());
     assert_eq!(message["subject"], "Zoë \"Z\" O'Neil & Co, your tents miss you");
     assert_eq!(message["preheader"], "Take 20% off with SPRING20");
