@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::CampaignId;
 
+/// Alternatives of one message at most.
+pub const VARIANTS_MAX: u32 = 16;
+
 /// A campaign: what to write, to whom, with which model and under which checks.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -31,7 +34,7 @@ pub struct CampaignFile {
     pub audience: Audience,
     /// Alternatives written per recipient or segment.
     #[serde(default = "one")]
-    #[schemars(range(min = 1, max = 16))]
+    #[schemars(range(min = 1, max = VARIANTS_MAX))]
     pub variants: u32,
     /// What the copy is about; every value is shown to the model.
     pub brief: Brief,

@@ -21,7 +21,7 @@ pub use audience::is_merge_name;
 pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
 pub use file::{
     Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator,
-    SourcePin,
+    SourcePin, VARIANTS_MAX,
 };
 pub use id::CampaignId;
 pub use keys::CampaignKeys;

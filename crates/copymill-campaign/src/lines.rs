@@ -150,9 +150,9 @@ pub fn count_messages(object: &[u8]) -> Result<ChunkResult, LineError> {
     Ok(result)
 }
 
-/// Counts what a stored output object of segments holds; `rows` counts its segments.
-pub fn count_segments(object: &[u8]) -> Result<ChunkResult, LineError> {
-    let mut result = empty_result(object);
+/// Counts what a stored output object of segments holds. `first` is the number of its first segment, which no line says.
+pub fn count_segments(object: &[u8], first: u64) -> Result<ChunkResult, LineError> {
+    let mut result = ChunkResult { rows: (first, first), ..empty_result(object) };
     let mut last = None;
     for line in LineReader::<SegmentLine>::new(object)? {
         let line = line?;

@@ -68,6 +68,7 @@ pub const ROW_CODES: &[(&str, &str)] = &[
     ("nested_value", "A value of the line is an object or a list."),
     ("read_failed", "The file could not be read to its end."),
     ("unsafe_prompt", "The row's values could not be put into a prompt safely."),
+    ("prompt_failed", "The campaign's own prompt template fails on this row's values."),
     ("prompt_too_long", "The prompt with this row's values does not fit into the model's context."),
     ("engine_failed", "The engine could not finish this message."),
     ("segment_rejected", "No copy of the row's segment passed its checks; the segment's line says why."),

@@ -16,7 +16,7 @@ pub(crate) use claims::{Allowed, holds_link, unsupported};
 pub(crate) use echo::Echo;
 pub(crate) use leftovers::check as leftovers;
 pub(crate) use repetition::check as repetition;
-pub(crate) use shape::{Texts, fields, form, label, length, parse};
+pub(crate) use shape::{Texts, fields, forbidden, form, label, length, parse};
 
 use copymill_campaign::Reason;
 

@@ -18,11 +18,11 @@ pub(crate) fn one_line(value: &str) -> String {
             if !line.is_empty() && !line.ends_with(' ') {
                 line.push(' ');
             }
-        } else if !is_invisible(character) || (character == '\u{200d}' && line.ends_with(is_pictograph)) {
+        } else if !is_hidden(line.chars().next_back(), character) {
             line.push(character);
         }
     }
-    line.truncate(line.trim_end_matches([' ', '\u{200d}']).len());
+    line.truncate(line.trim_end_matches([' ', '\u{200c}', '\u{200d}']).len());
     line
 }
 
@@ -41,6 +41,23 @@ pub(crate) fn is_invisible(character: char) -> bool {
             '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
             | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0e}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
             | '\u{e000}'..='\u{f8ff}' | '\u{e0000}'..='\u{e0fff}')
+}
+
+/// Whether a character shows nothing where it stands. Joiners do their work after letters of scripts that join, as in
+/// Persian and Hindi, and in emoji that are put together.
+pub(crate) fn is_hidden(before: Option<char>, character: char) -> bool {
+    let joins = match character {
+        '\u{200c}' => before.is_some_and(is_joining),
+        '\u{200d}' => before.is_some_and(|before| is_joining(before) || is_pictograph(before)),
+        _ => false,
+    };
+    is_invisible(character) && !joins
+}
+
+/// Letters and signs of Arabic, Syriac, N’Ko, Mongolian and the Indic scripts.
+fn is_joining(character: char) -> bool {
+    matches!(character, '\u{620}'..='\u{8ff}' | '\u{900}'..='\u{dff}' | '\u{1000}'..='\u{109f}'
+        | '\u{1780}'..='\u{18af}')
 }
 
 /// What may stand before a joiner: emoji, their modifiers and the variation selector.
@@ -62,6 +79,8 @@ mod tests {
             ("x\u{2028}y\0z", "x y z"),
             ("👩\u{200d}👧", "👩\u{200d}👧"),
             ("a\u{200d}b", "ab"),
+            ("می\u{200c}خواهم", "می\u{200c}خواهم"),
+            ("a\u{200c}b", "ab"),
             ("O’Brien", "O’Brien"),
         ] {
             assert_eq!(one_line(value), line, "{value:?}");
@@ -72,7 +91,8 @@ mod tests {
         #[test]
         fn any_value_becomes_a_line_without_invisible_characters(value in any::<String>()) {
             let line = one_line(&value);
-            let hidden = line.chars().any(|c| is_invisible(c) && c != '\u{200d}');
+            let before = std::iter::once(None).chain(line.chars().map(Some));
+            let hidden = before.zip(line.chars()).any(|(before, c)| is_hidden(before, c));
             prop_assert!(!hidden);
             prop_assert_eq!(one_line(&line), line.clone());
             prop_assert!(for_prompt(&value).chars().count() <= PROMPT_CHARACTERS);

@@ -92,8 +92,9 @@ impl Content {
         self.prompt_columns.iter().map(value).collect()
     }
 
-    /// The prompt for one row or segment, and for one attempt.
-    pub fn prompt(&self, values: &[&str], hint: Option<&str>) -> Prompt {
+    /// The prompt for one row or segment, and for one attempt. Fails with a sentence where the campaign's own template
+    /// fails on these values.
+    pub fn prompt(&self, values: &[&str], hint: Option<&str>) -> Result<Prompt, String> {
         self.prompts.prompt(values, hint)
     }
 

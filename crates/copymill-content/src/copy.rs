@@ -6,7 +6,7 @@ use serde_json::{Map, Value};
 
 use crate::{
     checks::{Texts, label},
-    kind::{Kind, Unit},
+    kind::Kind,
     names::{Names, Piece},
     render::{EmailSkeletons, Part, Renderer},
 };
@@ -32,8 +32,8 @@ pub(crate) struct CopyParts {
 pub(crate) struct OpenText {
     /// Its field, for reasons.
     pub(crate) label: String,
-    /// The limit on it.
-    pub(crate) limit: (usize, Unit),
+    /// The field's number in the kind.
+    pub(crate) field: usize,
     /// What it is put together from.
     pub(crate) pieces: Vec<Piece>,
 }
@@ -49,15 +49,11 @@ impl Copy {
         let (parts, used) = Renderer::new(kind, names, pages).compile(texts)?;
         let mut open = Vec::new();
         for (name, items) in texts {
-            let field = &kind.fields[name.as_str()];
+            let (number, _, field) = kind.fields.get_full(name.as_str()).ok_or_else(|| name.clone())?;
             for (index, text) in items.iter().enumerate() {
                 let pieces = names.cut(text)?;
                 if pieces.iter().any(|piece| matches!(piece, Piece::Name(_))) {
-                    open.push(OpenText {
-                        label: label(name, field, index),
-                        limit: (field.max, field.unit),
-                        pieces,
-                    });
+                    open.push(OpenText { label: label(name, field, index), field: number, pieces });
                 }
             }
         }

@@ -32,6 +32,9 @@ pub struct Kind {
     /// The message's text for `render: text`, with `{field}` and `{fact}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub layout: Option<String>,
+    /// Limit of the message's whole text for `render: text`, links included.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub limit: Option<Limit>,
     /// Facts that a campaign must give.
     #[serde(default)]
     pub needs: Vec<String>,
@@ -96,6 +99,17 @@ pub struct Items {
     pub min: usize,
     /// At most.
     pub max: usize,
+}
+
+/// How long a text may be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limit {
+    /// At most so many.
+    pub max: usize,
+    /// What is counted.
+    #[serde(default)]
+    pub unit: Unit,
 }
 
 /// What a limit counts.

@@ -40,7 +40,23 @@ impl Content {
                 Part::Value { name, html: false } => rendered.push_str(&filled[*name].plain),
             }
         }
+        self.check_whole(&rendered, &mut findings);
+        if !findings.is_empty() {
+            return Merged { rendered_json: String::new(), reasons: findings.into_reasons(attempt) };
+        }
         Merged { rendered_json: rendered, reasons: Vec::new() }
+    }
+
+    /// Checks the whole text of a message whose kind limits it.
+    fn check_whole(&self, rendered_json: &str, findings: &mut Findings) {
+        let Some(limit) = self.rules.kind.limit else { return };
+        let rendered: serde_json::Value = serde_json::from_str(rendered_json).unwrap_or_default();
+        checks::length(
+            "text",
+            rendered["text"].as_str().unwrap_or_default(),
+            (limit.max, limit.unit),
+            findings,
+        );
     }
 
     fn check_open(&self, text: &OpenText, copy: &CopyParts, row: &[String], findings: &mut Findings) {
@@ -54,8 +70,8 @@ impl Content {
                 }
             }
         }
-        checks::length(&text.label, &shown, text.limit, findings);
-        self.rules.check_banned(&text.label, &shown, findings);
+        let field = &self.rules.kind.fields[text.field];
+        self.rules.check_shown((&text.label, field), &shown, findings);
     }
 
     /// A row's value as messages show it; what is wrong with it is found without being repeated.

@@ -68,10 +68,13 @@ impl Prompts {
         &self.instructions
     }
 
-    pub(crate) fn prompt(&self, values: &[&str], hint: Option<&str>) -> Prompt {
-        // The template was rendered once with every field: only a template that fails on particular values gets here.
-        let user = self.row(values, hint).unwrap_or_default();
-        Prompt { system: self.system.clone(), user }
+    /// Fails where the template fails on these values; the sentence does not repeat them.
+    pub(crate) fn prompt(&self, values: &[&str], hint: Option<&str>) -> Result<Prompt, String> {
+        let user = self.row(values, hint).map_err(|error| {
+            let line = error.line().map(|line| format!(" in line {line} of the part for one recipient"));
+            format!("the prompt template fails on this row{}", line.unwrap_or_default())
+        })?;
+        Ok(Prompt { system: self.system.clone(), user })
     }
 
     fn row(&self, values: &[&str], hint: Option<&str>) -> Result<String, minijinja::Error> {

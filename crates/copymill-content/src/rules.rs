@@ -73,8 +73,7 @@ impl Rules {
         let reader_sees = shown.same_for_all();
         let written = bare(text);
         checks::form(label, field, text, findings);
-        checks::length(label, &reader_sees, (field.max, field.unit), findings);
-        self.check_banned(label, &reader_sees, findings);
+        self.check_shown((label, field), &reader_sees, findings);
         for claim in checks::unsupported(&shown, &self.facts, of_row) {
             findings.add(claim.class.code(), Some(label), claim.message());
         }
@@ -82,8 +81,10 @@ impl Rules {
         self.echo.check(label, &written, findings);
     }
 
-    /// Checks a text as its reader sees it for phrases that the campaign bans.
-    pub(crate) fn check_banned(&self, label: &str, shown: &str, findings: &mut Findings) {
+    /// Checks a text as its reader sees it: its length, its characters, and phrases that the campaign bans.
+    pub(crate) fn check_shown(&self, (label, field): (&str, &Field), shown: &str, findings: &mut Findings) {
+        checks::length(label, shown, (field.max, field.unit), findings);
+        checks::forbidden(label, field, shown, findings);
         if let Some(phrase) = self.banned.find(shown) {
             findings.add(codes::BANNED_PHRASE, Some(label), format!("it holds `{phrase}`"));
         }

@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_value_that_passes_holds_no_markup_template_or_line_break(raw in any::<String>()) {
+        fn a_value_that_passes_holds_no_markup_template_or_line_break(raw in r"([<>{}\[\]|:/%$*a \r\n]|\PC){0,24}") {
             if let MergeValue::Clean(value) = merge_value(&raw) {
                 let harmful = ["<a", "{{", "[[", "]]", "<|", "://", "\n", "\r"];
                 prop_assert!(!harmful.iter().any(|harm| value.contains(harm)));

@@ -6,7 +6,7 @@ use anyhow::{Context, bail};
 use copymill_broker::{Broker, Consumer, Delivery};
 use copymill_campaign::{
     Accepted, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
-    EVENTS_QUEUE, Event, count_messages, count_segments, jobs_queue,
+    EVENTS_QUEUE, Event, count_messages, count_segments, decode_header, jobs_queue,
 };
 use copymill_store::Store;
 use tokio::sync::{mpsc, watch};
@@ -126,9 +126,14 @@ impl Leader {
         while !stage.is_complete() {
             let draining = *signals.draining.borrow_and_update();
             if !draining {
-                self.publish_window(stage, state).await?;
+                let counted = self.publish_window(stage, state).await?;
                 if stage.is_complete() {
                     break;
+                }
+                if counted {
+                    state.save_if_due(&self.lease).await?;
+                    signals.progress.send_replace(state.state.clone());
+                    continue;
                 }
             }
             let gone = *signals.workers_gone.borrow_and_update();
@@ -180,13 +185,14 @@ impl Leader {
         Ok(())
     }
 
-    /// Publishes what the window has room for; a chunk whose output is there counts as done instead.
-    async fn publish_window(&self, stage: &mut Stage, state: &mut StateFile) -> anyhow::Result<()> {
+    /// Publishes what the window has room for. A chunk whose output is there counts as done instead; then it returns
+    /// true at once, so that a long resume shows its progress and can be stopped.
+    async fn publish_window(&self, stage: &mut Stage, state: &mut StateFile) -> anyhow::Result<bool> {
         while let Some(chunk) = stage.tracker.take_next() {
             self.lease.check()?;
             if let Some(result) = read_output(self.store.as_ref(), &self.keys, stage.kind, &chunk).await? {
                 stage.done(chunk, result, &mut state.state);
-                continue;
+                return Ok(true);
             }
             let job = ChunkJob {
                 v: 1,
@@ -198,7 +204,7 @@ impl Leader {
             let body = serde_json::to_vec(&job)?.into();
             self.broker.publish(&jobs_queue(&self.campaign.model), body).await?;
         }
-        Ok(())
+        Ok(false)
     }
 
     async fn take_event(
@@ -271,6 +277,12 @@ impl Stage {
     }
 }
 
+/// The number of an input object's first row.
+async fn first_row(store: &dyn Store, key: &str) -> anyhow::Result<u64> {
+    let object = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
+    Ok(decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.rows.0)
+}
+
 struct Cutting {
     cut_before: u32,
     chunks: mpsc::Receiver<CutChunk>,
@@ -294,9 +306,13 @@ async fn read_output(
 ) -> anyhow::Result<Option<ChunkResult>> {
     let key = keys.output(kind, chunk);
     let Some(object) = store.get(&key).await? else { return Ok(None) };
+    let first = match kind {
+        ChunkKind::Messages => 0,
+        ChunkKind::Segments => first_row(store, &keys.input(kind, chunk)).await?,
+    };
     let count = move || match kind {
         ChunkKind::Messages => count_messages(&object.body),
-        ChunkKind::Segments => count_segments(&object.body),
+        ChunkKind::Segments => count_segments(&object.body, first),
     };
     let counted = tokio::task::spawn_blocking(count).await?;
     let result =

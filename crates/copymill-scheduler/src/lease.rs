@@ -95,7 +95,10 @@ impl Lease {
                 .map_err(|e| LeaseError::Unreadable { place: store.describe(), reason: e.to_string() })?;
             let since = match &seen {
                 Some((etag, since)) if *etag == object.etag => *since,
-                Some(_) => return Err(LeaseError::Held { place: store.describe(), holder: lease.holder }),
+                Some(_) if !lease.holder.is_empty() => {
+                    return Err(LeaseError::Held { place: store.describe(), holder: lease.holder });
+                }
+                Some(_) => started,
                 None => started,
             };
             if lease.holder.is_empty() || holder_is_dead(&lease) || since.elapsed() >= TAKEOVER {

@@ -21,6 +21,9 @@ const GENERATED_TOKENS: u64 = 6_000;
 /// No chunk is longer than this, however short its answers are.
 const GENERATED_ROWS: u64 = 500;
 
+/// Bytes of values from which a chunk is closed, so that long fields do not make chunks large.
+const CHUNK_BYTES: usize = 4 << 20;
+
 /// Decides how many rows a chunk has.
 pub fn rows_per_chunk(campaign: &Accepted, merged: bool) -> u64 {
     let tokens_per_row = u64::from(campaign.file.sampling.max_tokens) * u64::from(campaign.file.variants);
@@ -105,6 +108,7 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
     reader.skip(from.records)?;
     let mut index = from.chunk;
     let mut rows: Vec<InputRow> = Vec::new();
+    let mut bytes = 0;
     let mut send = |rows: &mut Vec<InputRow>| {
         let (Some(first), Some(last)) = (rows.first(), rows.last()) else { return true };
         let span = (first.row, last.row + 1);
@@ -130,9 +134,13 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
             Err(error) => (Vec::new(), invalid(error.code, &error.message)),
         };
         let recipient_id = values.get(id_column).cloned();
+        bytes += values.iter().map(String::len).sum::<usize>();
         rows.push(InputRow { row: record.ordinal, recipient_id, values, status });
-        if rows.len() as u64 >= rows_per_chunk && !send(&mut rows) {
-            return Ok(());
+        if rows.len() as u64 >= rows_per_chunk || bytes >= CHUNK_BYTES {
+            bytes = 0;
+            if !send(&mut rows) {
+                return Ok(());
+            }
         }
     }
     let (sha256, _) = reader.into_digest()?;

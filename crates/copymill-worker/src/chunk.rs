@@ -4,7 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use copymill_campaign::{
-    ChunkHeader, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments, decode_input,
+    ChunkHeader, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments, decode_header,
+    decode_input,
 };
 use copymill_engine::EngineError;
 use copymill_store::{Condition, Put, Store};
@@ -51,7 +52,12 @@ pub async fn stored(
     let Some(object) = store.get(&key).await? else { return Ok(None) };
     let result = match job.kind {
         ChunkKind::Messages => count_messages(&object.body),
-        ChunkKind::Segments => count_segments(&object.body),
+        ChunkKind::Segments => {
+            let input = campaign.keys.input(job.kind, &job.chunk);
+            let header = store.get(&input).await?.with_context(|| format!("{input} is missing"))?;
+            let header = decode_header(&header.body).with_context(|| format!("{input} is damaged"))?;
+            count_segments(&object.body, header.rows.0)
+        }
     };
     Ok(Some(result.with_context(|| format!("{key} is damaged"))?))
 }

@@ -3,7 +3,7 @@
 use std::{sync::Arc, time::Duration};
 
 use copymill_broker::{Broker, BrokerError, Delivery};
-use copymill_campaign::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, ModelPin, jobs_queue};
+use copymill_campaign::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, ModelPin, VARIANTS_MAX, jobs_queue};
 use copymill_service::Shutdown;
 use copymill_store::{Store, StoreError};
 use tokio::{sync::Semaphore, task::JoinSet};
@@ -63,7 +63,8 @@ impl Worker {
             store: self.store,
             broker: self.broker,
             generator: self.generator,
-            messages: Semaphore::new(self.settings.messages_under_way),
+            // All variants of a row are generated together, so there is room for as many as a campaign may have.
+            messages: Semaphore::new(self.settings.messages_under_way.max(VARIANTS_MAX as usize)),
             merges: Semaphore::new(self.settings.merges_at_once),
         });
         let mut in_hand = JoinSet::new();

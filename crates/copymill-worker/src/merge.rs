@@ -73,6 +73,7 @@ fn merge_row(
 
 /// The line of a merged message before the row's own checks; its tokens are counted with the segment.
 fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, segment: &str) -> OutputLine {
+    let attempted = copy.line.attempt > 0;
     OutputLine {
         v: 1,
         campaign: campaign.accepted.id.clone(),
@@ -84,11 +85,11 @@ fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, se
         rendered: None,
         reasons: segment_reason(copy, segment).into_iter().collect(),
         attempt: copy.line.attempt,
-        seed: Some(copy.line.seed),
-        finish_reason: Some(copy.line.finish_reason.clone()),
+        seed: attempted.then_some(copy.line.seed),
+        finish_reason: attempted.then(|| copy.line.finish_reason.clone()),
         tokens: TokenUse::default(),
         model_sha256: campaign.accepted.model.sha256.clone(),
-        prompt_sha256: Some(copy.line.prompt_sha256.clone()),
+        prompt_sha256: attempted.then(|| copy.line.prompt_sha256.clone()),
         segment: Some(segment.to_owned()),
         generated_at: copy.line.generated_at.clone(),
     }

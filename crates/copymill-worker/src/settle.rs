@@ -143,7 +143,9 @@ impl Generator {
     }
 
     fn prompt(&self, content: &Content, subject: &Subject<'_>, hint: Option<&str>) -> Result<Prompt, Reason> {
-        let prompt = content.prompt(&subject.prompt_values, hint);
+        let prompt = content
+            .prompt(&subject.prompt_values, hint)
+            .map_err(|message| value_reason("prompt_failed", message))?;
         let tokens = self
             .encoder
             .encode(&prompt.system, &prompt.user)

@@ -65,6 +65,15 @@ fn one_slot_repeats_its_texts() {
 }
 
 #[test]
+fn more_variants_than_slots_are_written_too() {
+    let place = Workplace::new(EMAIL, recipients(2));
+    place.edit_campaign("variants: 2", "variants: 5");
+    place.copymill(&["run", "campaign.yaml", "--slots", "1"]).success();
+    assert_eq!(messages(&place.path("out")).len(), 10);
+    place.copymill(&["verify", "out/"]).success();
+}
+
+#[test]
 fn what_changed_since_is_listed_and_fresh_starts_again() {
     let place = Workplace::new(EMAIL, recipients(3));
     place.copymill(&["run", "campaign.yaml"]).success();

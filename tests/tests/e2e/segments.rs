@@ -24,3 +24,27 @@ fn rows_of_a_segment_share_their_copy_and_nothing_else() {
     }
     place.copymill(&["verify", "out/"]).success();
 }
+
+#[test]
+fn a_segment_campaign_goes_on_from_its_objects_alone() {
+    let place = Workplace::new(EMAIL, recipients(48));
+    place.edit_campaign("variants: 2", "  segment_by: [last_category, tier]\nvariants: 2");
+    place.copymill(&["run", "campaign.yaml"]).success();
+    let chunks = std::fs::read_dir(place.path("out/segments/output")).unwrap().count();
+    assert!(chunks > 1, "one chunk of segments proves nothing");
+    let manifest = |key: &str| {
+        let text = std::fs::read_to_string(place.path("out/manifest.json")).unwrap();
+        serde_json::from_str::<serde_json::Value>(&text).unwrap()[key].clone()
+    };
+    let (objects, totals) = (manifest("objects"), manifest("totals"));
+    for name in ["manifest.json", "_SUCCESS", "state.json", "output/00000.jsonl.zst"] {
+        std::fs::remove_file(place.path("out").join(name)).unwrap();
+    }
+    place.copymill(&["run", "campaign.yaml"]).success();
+    assert_eq!(manifest("totals"), totals);
+    let rows = |objects: &serde_json::Value| -> Vec<serde_json::Value> {
+        objects.as_array().unwrap().iter().map(|object| object["rows"].clone()).collect()
+    };
+    assert_eq!(rows(&manifest("objects")), rows(&objects));
+    place.copymill(&["verify", "out/"]).success();
+}

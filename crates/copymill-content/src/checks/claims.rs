@@ -10,7 +10,7 @@ use std::{ops::Range, sync::LazyLock};
 use regex::Regex;
 
 use super::codes;
-use crate::names::Shown;
+use crate::names::{MARKER, Shown};
 use tokens::{Token, TokenKind};
 use words::{Sense, is_plain, sense};
 
@@ -91,10 +91,16 @@ impl Allowed {
 
     /// Whether a claim is one of these, or a part of one.
     pub(crate) fn allows(&self, claim: &Claim) -> bool {
-        self.0.iter().any(|(class, parts)| {
-            *class == claim.class && claim.parts.iter().all(|part| parts.contains(part))
-        })
+        self.0.iter().any(|(class, parts)| *class == claim.class && includes(parts, &claim.parts))
     }
+}
+
+/// Whether all of `parts` are in `all`, each as often as it is there.
+fn includes(all: &[String], parts: &[String]) -> bool {
+    let mut left: Vec<&String> = all.iter().collect();
+    parts
+        .iter()
+        .all(|part| left.iter().position(|other| *other == part).map(|at| left.swap_remove(at)).is_some())
 }
 
 /// Returns the claims of a text that are neither written by its facts nor equal to what is allowed.
@@ -106,7 +112,7 @@ pub(crate) fn unsupported(shown: &Shown, allowed: &Allowed, more: &Allowed) -> V
 
 /// Returns all claims of a text.
 pub(crate) fn claims(text: &str) -> Vec<Claim> {
-    if !text.bytes().any(|byte| byte.is_ascii_digit() || byte == b'.' || byte == b'@' || byte >= 0x80)
+    if !text.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'@' | b':') || byte >= 0x80)
         && words::days(text).next().is_none()
     {
         return Vec::new();
@@ -132,7 +138,7 @@ fn read(text: &str, tokens: &[Token], at: usize) -> (Option<Claim>, usize) {
     let token = &tokens[at];
     let claim = |class, parts, first: usize, last: usize| {
         let range = tokens[first].range.start..tokens[last].range.end;
-        let shown = text[range.clone()].to_owned();
+        let shown = text[range.clone()].replace(MARKER, "[[…]]");
         (Some(Claim { class, parts, range, shown }), last + 1)
     };
     if let Some((parts, last)) = date(tokens, at) {
@@ -145,6 +151,9 @@ fn read(text: &str, tokens: &[Token], at: usize) -> (Option<Claim>, usize) {
             Some(Claim { class: Class::Date, parts: vec![day], range: tokens[last].range.clone(), shown }),
             last + 1,
         );
+    }
+    if let Some((class, last)) = unit_of_marker(tokens, at) {
+        return claim(class, vec![MARKER.to_string()], at, last);
     }
     let after = |at: usize| tokens.get(at).and_then(|token| sense(&token.folded));
     match &token.kind {
@@ -164,6 +173,19 @@ fn read(text: &str, tokens: &[Token], at: usize) -> (Option<Claim>, usize) {
             _ => (None, at + 1),
         },
         TokenKind::Mixed => (None, at + 1),
+    }
+}
+
+/// A currency or percent sign beside a recipient's value: the value alone may be said, what it counts may not.
+fn unit_of_marker(tokens: &[Token], at: usize) -> Option<(Class, usize)> {
+    let is_marker = |at: usize| tokens.get(at).is_some_and(|token| token.folded.starts_with(MARKER));
+    let sense_at = |at: usize| tokens.get(at).and_then(|token| sense(&token.folded));
+    match (sense_at(at), sense_at(at + 1)) {
+        (Some(Sense::Currency(_)), _) if is_marker(at + 1) => Some((Class::Price, at + 1)),
+        (_, Some(Sense::Currency(_))) if is_marker(at) => Some((Class::Price, at + 1)),
+        (_, Some(Sense::Percent)) if is_marker(at) => Some((Class::Percent, at + 1)),
+        _ if is_marker(at) && is_per_cent(tokens, at + 1) => Some((Class::Percent, at + 2)),
+        _ => None,
     }
 }
 
@@ -250,7 +272,7 @@ fn date_parts<'a>(groups: impl IntoIterator<Item = &'a str>) -> Vec<String> {
 fn links(text: &str) -> impl Iterator<Item = Claim> + '_ {
     static LINK: LazyLock<Regex> = LazyLock::new(|| {
         Regex::new(
-            r"(?i)\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.|mailto:)[^\s\u{fffc}<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:com|net|org|info|biz|edu|gov|shop|store|online|site|xyz|app|dev|example|tld|co|io|ai|eu|de|fr|nl|pl|uk|ch|ru|cn|jp|br|ca|us|tv|ly)\b(?:/[^\s\u{fffc}<>]*)?",
+            r"(?i)\b(?:[a-z][a-z0-9+.-]{1,15}://|www\.|mailto:)[^\s\u{fffc}<>]+|[\w.+-]+@[\w-]+(?:\.[\w-]+)+|\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.(?:com|net|org|info|biz|edu|gov|shop|store|online|site|xyz|app|dev|example|tld|co|io|ai|eu|de|fr|nl|pl|uk|ch|ru|cn|jp|br|ca|us|tv|ly)\b(?:/[^\s\u{fffc}<>]*)?|\b[a-z0-9][a-z0-9-]*(?:\.[a-z0-9-]+)*\.[a-z]{2,24}/[^\s\u{fffc}<>]+",
         )
         .expect("a test uses it")
     });

@@ -6,7 +6,7 @@ use regex::{Regex, RegexSet};
 use serde::Deserialize;
 
 use super::{Findings, codes};
-use crate::{clean::is_invisible, fold::fold, names::MARKER};
+use crate::{clean::is_hidden, fold::fold, names::MARKER};
 
 /// Checks the model's own words: `text` has a marker for each merge field.
 pub(crate) fn check(label: &str, text: &str, findings: &mut Findings) {
@@ -24,7 +24,8 @@ pub(crate) fn check(label: &str, text: &str, findings: &mut Findings) {
         let message = format!("the placeholder `{}` is left", found.as_str());
         findings.add(codes::PLACEHOLDER, Some(label), message);
     }
-    if text.chars().any(|c| c != MARKER && is_invisible(c)) {
+    let before = std::iter::once(None).chain(text.chars().map(Some));
+    if before.zip(text.chars()).any(|(before, c)| c != MARKER && is_hidden(before, c)) {
         let message = "the text holds characters that nobody sees";
         findings.add(codes::INVISIBLE_CHARACTER, Some(label), message);
     }

@@ -43,8 +43,8 @@ pub(crate) fn parse(kind: &Kind, answer: &str) -> Result<Texts, String> {
 pub(crate) fn fields(kind: &Kind, texts: &Texts, findings: &mut Findings) {
     for (name, field) in &kind.fields {
         let items = texts.get(name).map_or(&[][..], Vec::as_slice);
-        if items.is_empty() || items.iter().any(String::is_empty) {
-            findings.add(codes::MISSING_FIELD, Some(name), "it is empty");
+        if items.is_empty() || items.iter().any(|item| !item.contains(char::is_alphanumeric)) {
+            findings.add(codes::MISSING_FIELD, Some(name), "it holds no word");
             continue;
         }
         if let Some(limits) = field.items {
@@ -70,11 +70,15 @@ pub(crate) fn label(name: &str, field: &Field, index: usize) -> String {
     if field.items.is_some() { format!("{name}[{index}]") } else { name.to_owned() }
 }
 
-/// Checks one text as the model wrote it: the characters and the form that its field asks for, and its end.
-pub(crate) fn form(label: &str, field: &Field, text: &str, findings: &mut Findings) {
-    if let Some(character) = text.chars().find(|c| field.forbid.contains(*c)) {
+/// Checks a text as its reader sees it for characters that its field must not hold.
+pub(crate) fn forbidden(label: &str, field: &Field, shown: &str, findings: &mut Findings) {
+    if let Some(character) = shown.chars().find(|c| field.forbid.contains(*c)) {
         findings.add(codes::FORBIDDEN_CHARACTER, Some(label), format!("it holds `{character}`"));
     }
+}
+
+/// Checks one text as the model wrote it: the form that its field asks for, and its end.
+pub(crate) fn form(label: &str, field: &Field, text: &str, findings: &mut Findings) {
     if text.chars().count() >= safety_bound(field) {
         let message = "it went on until the decoder stopped it, so its end is missing";
         findings.add(codes::TRUNCATED, Some(label), message);

@@ -57,15 +57,17 @@ impl<'a> Renderer<'a> {
         match self.kind.render {
             Layout::Email => self.email(texts)?,
             Layout::Text => {
-                self.all_fields(texts)?;
-                self.json(",\"text\":\"");
+                self.all_fields(texts, "text")?;
+                self.key("text");
+                self.json("\"");
                 self.layout(texts)?;
                 self.json("\"");
             }
             Layout::Fields => {
-                self.all_fields(texts)?;
+                self.all_fields(texts, "final_url")?;
                 if let Some(Source::Fixed(url)) = self.names.get("url") {
-                    self.json(&format!(",\"final_url\":\"{}\"", json_inside(url)));
+                    self.key("final_url");
+                    self.json(&format!("\"{}\"", json_inside(url)));
                 }
             }
         }
@@ -114,10 +116,10 @@ impl<'a> Renderer<'a> {
         Ok(())
     }
 
-    fn all_fields(&mut self, texts: &Texts) -> Result<(), String> {
-        for (place, (name, field)) in self.kind.fields.iter().enumerate() {
-            let comma = if place > 0 { "," } else { "" };
-            self.json(&format!("{comma}\"{}\":", json_inside(name)));
+    /// Every field but one whose key the renderer writes itself.
+    fn all_fields(&mut self, texts: &Texts, reserved: &str) -> Result<(), String> {
+        for (name, field) in self.kind.fields.iter().filter(|(name, _)| *name != reserved) {
+            self.key(name);
             let items = texts.get(name).map_or(&[][..], Vec::as_slice);
             if field.items.is_some() {
                 self.json("[");
@@ -182,6 +184,11 @@ impl<'a> Renderer<'a> {
             }
         }
         Ok(())
+    }
+
+    fn key(&mut self, name: &str) {
+        let is_first = matches!(self.parts.as_slice(), [Part::Literal(text)] if text == "{");
+        self.json(&format!("{}\"{}\":", if is_first { "" } else { "," }, json_inside(name)));
     }
 
     fn json(&mut self, text: &str) {

@@ -48,6 +48,7 @@ fn each_fault_has_its_code() {
     let long = "so good ".repeat(9);
     for (field, value, code) in [
         ("subject", json!(""), "missing_field"),
+        ("subject", json!(", …!"), "missing_field"),
         ("subject", json!(long), "too_long"),
         ("subject", json!("Only $99"), "price_not_a_fact"),
         ("subject", json!("25% off"), "percent_not_a_fact"),

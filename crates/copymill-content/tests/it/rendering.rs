@@ -48,7 +48,8 @@ fn ads_and_posts_are_rendered_as_fields_and_as_text() {
     let ad = r#"{"headlines":["Back outside","For gold members","Use [[code]]","Tents for you","Hello, [[city]]"],"descriptions":["Pack light and go far.","Take [[discount]] off."]}"#;
     let post = r##"{"post":"The trail is open. Take [[code]].","hashtags":["#spring","#tents"]}"##;
     let sms = r#"{"message":"Tents are back: [[discount]] off with [[code]]"}"#;
-    for (kind, answer) in [("google_rsa", ad), ("social_post", post), ("sms", sms)] {
+    let text = r#"{"text":"Tents are back, [[first_name]]."}"#;
+    for (kind, answer) in [("google_rsa", ad), ("social_post", post), ("sms", sms), ("text", text)] {
         let message = message(&content(kind), answer, values);
         assert_golden(&format!("{kind}.json"), &(serde_json::to_string_pretty(&message).unwrap() + "\n"));
     }
@@ -72,6 +73,17 @@ fn a_value_that_would_do_harm_is_refused_without_being_repeated() {
     assert_eq!(merged.reasons[0].code, "empty_merge_field", "the city has no default");
     let merged = content.merge(&copy, &row(["c-1", "guaranteed", "tents", "gold", "Malmö"]), 1);
     assert_eq!(merged.reasons[0].code, "banned_phrase", "also in what a row brings");
-    let merged = content.merge(&copy, &row(["c-1", &"Jo ".repeat(25), "tents", "gold", "Malmö"]), 1);
+    let email = copy.clone();
+    let ads = super::content("google_rsa");
+    let ad =
+        r#"{"headlines":["Hi, [[first_name]]","A","B","C","D"],"descriptions":["One more.","Two more."]}"#;
+    let merged = ads.merge(&ads.copy(ad).unwrap(), &row(["c-1", "Yahoo!", "tents", "gold", "Malmö"]), 1);
+    assert_eq!(merged.reasons[0].code, "forbidden_character", "also in what a row brings");
+    let sms = super::content("sms");
+    let copy =
+        sms.copy(r#"{"message":"News, [[first_name]] \u2014 we are back for you, all of us"}"#).unwrap();
+    let merged = sms.merge(&copy, &row(["c-1", "Ada", "tents", "gold", "Malmö"]), 1);
+    assert_eq!(merged.reasons[0].code, "too_long", "one part holds 70 characters where one is not in GSM-7");
+    let merged = content.merge(&email, &row(["c-1", &"Jo ".repeat(25), "tents", "gold", "Malmö"]), 1);
     assert_eq!(merged.reasons[0].code, "too_long", "limits hold for what the reader sees");
 }

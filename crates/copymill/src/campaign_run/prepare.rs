@@ -79,7 +79,7 @@ impl Prepared {
     pub(crate) fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<Option<u64>> {
         let Some(values) = self.first_prompt_values()? else { return Ok(None) };
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        let prompt = self.content.prompt(&values, None);
+        let prompt = self.content.prompt(&values, None).map_err(usage)?;
         let tokens = encoder.encode(&prompt.system, &prompt.user).or_usage()?.len() as u64;
         let answer = u64::from(self.accepted.file.sampling.max_tokens);
         if tokens + answer > context {

@@ -155,7 +155,7 @@ async fn write_segments(written: &Written, campaign: &Accepted, totals: &mut Tot
         (0..2).for_each(|variant| writer.push(&segment(campaign, row, variant)));
     }
     let key = written.keys.output(ChunkKind::Segments, &chunk);
-    let result = count_segments(&store_lines(written, &key, writer).await).unwrap();
+    let result = count_segments(&store_lines(written, &key, writer).await, 0).unwrap();
     vec![object(key, span, &result, totals)]
 }
 
