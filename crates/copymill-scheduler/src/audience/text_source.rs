@@ -28,6 +28,8 @@ pub(super) struct TextSource {
     hash: Sha256,
     /// The end was reached: a decoder must not be called again.
     finished: bool,
+    /// Bytes of the mark at the file's beginning that is no text.
+    mark: u64,
 }
 
 /// What a file is.
@@ -52,7 +54,13 @@ impl TextSource {
             hashed: 0,
             hash: Sha256::new(),
             finished: false,
+            mark: 0,
         })
+    }
+
+    /// Whether going back costs a pass over the file: only a decoder has to begin at the beginning.
+    pub(super) fn rewinds_from_start(&self) -> bool {
+        self.decoder.is_some()
     }
 
     /// Appends the next piece of text; false at the end of the file.
@@ -71,15 +79,24 @@ impl TextSource {
             Some(decoder) => decode(decoder, &self.piece[..count], self.finished, text),
             None => {
                 let bytes = &self.piece[..count];
-                let bom = if at_start { b"\xef\xbb\xbf".as_slice() } else { b"" };
-                text.extend_from_slice(bytes.strip_prefix(bom).unwrap_or(bytes));
+                let mark = if at_start && bytes.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
+                if at_start {
+                    self.mark = mark as u64;
+                }
+                text.extend_from_slice(&bytes[mark..]);
             }
         }
         Ok(!self.finished)
     }
 
-    /// Goes back to the beginning and returns text from `offset` on, with what the last piece holds beyond it.
+    /// Goes back and returns text from `offset` on, with what the last piece holds beyond it.
     pub(super) fn rewind_to(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        if self.decoder.is_none() {
+            self.position = self.mark + offset;
+            self.file.seek(SeekFrom::Start(self.position))?;
+            self.finished = false;
+            return Ok(Vec::new());
+        }
         self.file.seek(SeekFrom::Start(0))?;
         self.position = 0;
         self.finished = false;

@@ -4,8 +4,8 @@ use std::io;
 
 use super::text_source::TextSource;
 
-/// Times that a file is read again from its beginning after a quote that never closes. Each costs a pass; a file with
-/// more of them is broken throughout, and the rest is reported as one record.
+/// Times that a file which has to be decoded is read again from its beginning after a quote that never closes. Each
+/// costs a pass; a file with more of them is broken throughout, and the rest is reported as one record.
 const REWINDS_MAX: u32 = 8;
 
 /// A cursor over text with a bounded memory.
@@ -48,10 +48,12 @@ impl Window {
             self.start = (offset - self.offset) as usize;
             return Ok(true);
         }
-        if self.rewinds >= REWINDS_MAX {
-            return Ok(false);
+        if self.source.rewinds_from_start() {
+            if self.rewinds >= REWINDS_MAX {
+                return Ok(false);
+            }
+            self.rewinds += 1;
         }
-        self.rewinds += 1;
         self.text = self.source.rewind_to(offset)?;
         self.offset = offset;
         self.start = 0;

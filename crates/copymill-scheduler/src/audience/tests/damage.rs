@@ -101,6 +101,22 @@ fn an_unclosed_quote_before_megabytes_of_rows_costs_its_line_alone() {
 }
 
 #[test]
+fn each_of_many_unclosed_quotes_far_apart_costs_its_line_alone() {
+    let between: String = (0..120_000).map(|row| format!("{row},Zoë {row}\n")).collect();
+    assert!(between.len() > RECORD_BYTES_MAX);
+    let text = format!("\u{feff}id,name\n{}", format!("bad,\"Bo\n{between}").repeat(11));
+    let mut unclosed = 0;
+    let mut read = 0;
+    for row in csv(text.as_bytes()).rows() {
+        match row.starts_with("unclosed_quote") {
+            true => unclosed += 1,
+            false => read += u32::from(row.contains("|Zoë ")),
+        }
+    }
+    assert_eq!((unclosed, read), (11, 11 * 120_000));
+}
+
+#[test]
 fn a_file_that_is_broken_throughout_still_accounts_for_every_line() {
     let filler = "x\n".repeat(RECORD_BYTES_MAX);
     let text = format!("id,name\n{}", format!("1,\"{filler}\"y\n").repeat(12));
