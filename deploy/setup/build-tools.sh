@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the build needs beside git, make, a C compiler and Rust: cmake, ninja, a C++ compiler and libclang.
-# With the argument `test` also what tests need: Python with YAML and Jinja, for the demo model's grammar.
+# With the argument `test` also what tests need: Python with YAML and Jinja for the demo model's grammar, and RabbitMQ.
 # With apt and root rights (or sudo) it installs what is missing; otherwise it names it and stops.
 set -euo pipefail
 
@@ -20,6 +20,11 @@ need clang clang
 # The system's package manager serves the system's Python, whichever comes first in the path.
 if [ "${1:-}" = test ] && ! /usr/bin/python3 -c "import yaml, jinja2" 2>/dev/null; then
   packages+=(python3 python3-yaml python3-jinja2)
+fi
+
+# Tests start nodes of their own; the system's node is never touched.
+if [ "${1:-}" = test ] && ! ls /usr/lib/rabbitmq/lib/rabbitmq_server-*/sbin/rabbitmq-server >/dev/null 2>&1; then
+  packages+=(rabbitmq-server)
 fi
 
 if ! command -v cargo >/dev/null 2>&1; then

@@ -1,6 +1,8 @@
-//! What the end-to-end tests share: a folder with a campaign, and the real program run on it.
+//! What the end-to-end tests share: a folder with a campaign, the real program run on it, and real servers.
 
 mod output;
+pub mod s3;
+pub mod servers;
 mod workplace;
 
 pub use output::{Message, messages, segment_lines};

@@ -34,6 +34,9 @@ macro_rules! conformance_suite {
             messages_wait_for_a_consumer
             depth_counts_what_nobody_holds
             the_dead_letter_queue_is_a_queue
+            a_message_keeps_its_id_and_reply_address
+            an_answer_reaches_its_address_or_nobody
+            whoever_listens_hears_what_is_told
             a_consumer_holds_at_most_its_prefetch
             an_acknowledged_message_never_comes_back
             a_requeued_message_is_next_and_marked

@@ -10,11 +10,15 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use async_trait::async_trait;
 use bytes::Bytes;
+use tokio::sync::broadcast::error::RecvError;
 
 use self::consumer::InProcessConsumer;
-use self::queue::{Message, Queue};
+use self::queue::{Queue, Queued};
 use crate::DEAD_LETTER_QUEUE;
-use crate::seam::{Broker, BrokerError, Consumer};
+use crate::seam::{Broker, BrokerError, Consumer, Death, Listener, Message, Properties, ReplyAddress};
+
+/// Messages of a topic that a listener may be behind.
+const HEARD_LATER: usize = 1_024;
 
 /// What bounds the memory of an in-process broker.
 #[derive(Debug, Clone, Copy)]
@@ -34,17 +38,6 @@ impl Default for Limits {
     }
 }
 
-/// A message that was given up on.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct DeadLetter {
-    /// The queue it was taken from.
-    pub queue: String,
-    /// The message as it was published.
-    pub body: Bytes,
-    /// Why, for people.
-    pub reason: String,
-}
-
 /// A broker in memory; clones share it.
 #[derive(Debug, Clone, Default)]
 pub struct InProcessBroker {
@@ -60,6 +53,7 @@ struct Inner {
 #[derive(Debug, Default)]
 struct State {
     queues: HashMap<String, Arc<Queue>>,
+    topics: HashMap<String, Topic>,
     is_shut_down: bool,
 }
 
@@ -74,16 +68,12 @@ impl InProcessBroker {
         Self { inner: Arc::new(Inner { limits, state: Mutex::default() }) }
     }
 
-    /// Returns the dead letters that nobody consumed, oldest first.
-    pub fn dead_letters(&self) -> Vec<DeadLetter> {
-        self.inner.queue(DEAD_LETTER_QUEUE).dead_letters()
-    }
-
     /// Ends every consumer with none and every publishing with an error. What is in hand can still be settled.
     pub fn shut_down(&self) {
         let mut state = self.inner.state();
         state.is_shut_down = true;
         state.queues.values().for_each(|queue| queue.close());
+        state.topics.clear();
     }
 }
 
@@ -106,7 +96,7 @@ impl Inner {
     }
 
     /// Takes a message back from a consumer, or gives up on it.
-    fn take_back(&self, queue: &Queue, message: Message) {
+    fn take_back(&self, queue: &Queue, message: Queued) {
         let is_poison = queue.name() != DEAD_LETTER_QUEUE && message.deliveries >= self.limits.deliveries;
         if is_poison {
             let reason = format!("delivered {} times and never settled", message.deliveries);
@@ -116,20 +106,18 @@ impl Inner {
         }
     }
 
-    fn dead_letter(&self, queue: &Queue, message: Message, reason: &str) {
+    fn dead_letter(&self, queue: &Queue, queued: Queued, reason: &str) {
         tracing::warn!(queue = queue.name(), reason, "a message was dead-lettered");
-        self.queue(DEAD_LETTER_QUEUE).bury(DeadLetter {
-            queue: queue.name().to_owned(),
-            body: message.body,
-            reason: reason.to_owned(),
-        });
+        let death = Death { queue: queue.name().to_owned(), reason: reason.to_owned() };
+        let properties = Properties { death: Some(death), ..queued.message.properties };
+        self.queue(DEAD_LETTER_QUEUE).bury(Message { properties, ..queued.message });
     }
 }
 
 #[async_trait]
 impl Broker for InProcessBroker {
-    async fn publish(&self, queue: &str, body: Bytes) -> Result<(), BrokerError> {
-        if self.inner.queue(queue).publish(body).await {
+    async fn publish(&self, queue: &str, message: Message) -> Result<(), BrokerError> {
+        if self.inner.queue(queue).publish(message).await {
             Ok(())
         } else {
             Err(error("publish", "it was shut down"))
@@ -143,6 +131,34 @@ impl Broker for InProcessBroker {
         Ok(Box::new(InProcessConsumer::new(Arc::clone(&self.inner), self.inner.queue(queue), prefetch)))
     }
 
+    async fn reply(&self, to: &ReplyAddress, body: Bytes) -> Result<bool, BrokerError> {
+        let queue = self.inner.state().queues.get(&to.queue).map(Arc::clone);
+        let Some(queue) = queue else { return Ok(false) };
+        let properties = Properties { reply_to: Some(to.clone()), ..Properties::default() };
+        if queue.publish(Message { body, properties }).await {
+            Ok(true)
+        } else {
+            Err(error("reply", "it was shut down"))
+        }
+    }
+
+    async fn broadcast(&self, topic: &str, body: Bytes) -> Result<(), BrokerError> {
+        if let Some(topic) = self.inner.state().topics.get(topic) {
+            // Nobody listening is no error.
+            let _ = topic.send(body);
+        }
+        Ok(())
+    }
+
+    async fn listen(&self, topic: &str) -> Result<Box<dyn Listener>, BrokerError> {
+        let mut state = self.inner.state();
+        if state.is_shut_down {
+            return Err(error("listen", "it was shut down"));
+        }
+        let topic = state.topics.entry(topic.to_owned()).or_insert_with(|| Topic::new(HEARD_LATER));
+        Ok(Box::new(InProcessListener(topic.subscribe())))
+    }
+
     async fn depth(&self, queue: &str) -> Result<u64, BrokerError> {
         Ok(self.inner.queue(queue).depth())
     }
@@ -152,6 +168,25 @@ impl Broker for InProcessBroker {
     }
 }
 
+/// What is told on a topic. Dropping the sender ends every listener.
+type Topic = tokio::sync::broadcast::Sender<Bytes>;
+
+struct InProcessListener(tokio::sync::broadcast::Receiver<Bytes>);
+
+#[async_trait]
+impl Listener for InProcessListener {
+    async fn next(&mut self) -> Result<Option<Bytes>, BrokerError> {
+        loop {
+            match self.0.recv().await {
+                Ok(body) => return Ok(Some(body)),
+                Err(RecvError::Lagged(missed)) => tracing::debug!(missed, "a slow listener missed messages"),
+                Err(RecvError::Closed) => return Ok(None),
+            }
+        }
+    }
+}
+
 fn error(action: &'static str, reason: &str) -> BrokerError {
-    BrokerError { broker: "in this process".to_owned(), action, reason: reason.to_owned() }
+    let (broker, reason) = ("in this process".to_owned(), reason.to_owned());
+    BrokerError { broker, action, reason, is_returned: false }
 }

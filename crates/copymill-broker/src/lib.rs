@@ -1,15 +1,19 @@
-//! The work queue seam and its in-process implementation.
+//! The work queue seam and its implementations.
 //!
 //! [`Broker`] is what the rest of Copymill knows. [`InProcessBroker`] keeps it in memory, for scheduler and worker
-//! in one process. With the feature `testing` there is also the conformance suite that every broker passes.
+//! in one process; [`RabbitBroker`] speaks to RabbitMQ. With the feature `testing` there is also the conformance suite that every broker passes.
 
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod in_process;
+mod rabbitmq;
 mod seam;
 
-pub use in_process::{DeadLetter, InProcessBroker, Limits};
-pub use seam::{Broker, BrokerError, Consumer, Delivery, Settle};
+pub use in_process::{InProcessBroker, Limits};
+pub use rabbitmq::{BrokerSettings, RabbitBroker, TlsSettings};
+pub use seam::{
+    Broker, BrokerError, Consumer, Death, Delivery, Listener, Message, Properties, ReplyAddress, Settle,
+};
 
 /// The queue that takes what was dead-lettered; it is consumed like any other.
 pub const DEAD_LETTER_QUEUE: &str = "copymill.dead";

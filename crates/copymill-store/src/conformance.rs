@@ -34,6 +34,7 @@ macro_rules! conformance_suite {
             any_bytes_and_any_script_are_kept
             keys_that_not_every_store_can_hold_are_refused
             the_longest_key_is_kept
+            large_objects_go_from_file_to_file
             a_listing_is_ascending_and_complete_over_pages
             a_listing_holds_to_its_prefix
             a_listing_goes_on_after_any_key

@@ -75,7 +75,7 @@ impl Store for FolderStore {
         let path = PathBuf::from(key);
         self.blocking("read", key, move |root| {
             let body = absent_as_none(std::fs::read(root.join(path)))?;
-            Ok(body.map(|body| Object { etag: etag_of(&body), body: body.into() }))
+            Ok(body.map(|body| Object { etag: hex(&Sha256::digest(&body)), body: body.into() }))
         })
         .await
     }
@@ -83,7 +83,7 @@ impl Store for FolderStore {
     async fn put(&self, key: &str, body: Bytes, condition: Condition) -> Result<Put, StoreError> {
         validate_key(key)?;
         let path = PathBuf::from(key);
-        self.blocking("write", key, move |root| put::put(root, &path, &body, &condition)).await
+        self.blocking("write", key, move |root| put::put(root, &path, body.as_ref(), &condition)).await
     }
 
     async fn head(&self, key: &str) -> Result<Option<Listed>, StoreError> {
@@ -107,13 +107,31 @@ impl Store for FolderStore {
         self.blocking("list", prefix, move |root| list::page(root, &owned, after.as_deref())).await
     }
 
+    async fn download(&self, key: &str, to: &Path) -> Result<Option<Listed>, StoreError> {
+        validate_key(key)?;
+        let (owned, to) = (key.to_owned(), to.to_owned());
+        self.blocking("read", key, move |root| {
+            let copied = absent_as_none(std::fs::copy(root.join(&owned), to))?;
+            Ok(copied.map(|bytes| Listed { key: owned, bytes }))
+        })
+        .await
+    }
+
+    async fn upload(&self, key: &str, from: &Path, condition: Condition) -> Result<Put, StoreError> {
+        validate_key(key)?;
+        let (path, from) = (PathBuf::from(key), from.to_owned());
+        self.blocking("write", key, move |root| put::put(root, &path, std::fs::File::open(from)?, &condition))
+            .await
+    }
+
     fn describe(&self) -> String {
         format!("the folder {}", self.root.display())
     }
 }
 
-fn etag_of(body: &[u8]) -> String {
-    Sha256::digest(body).iter().map(|byte| format!("{byte:02x}")).collect()
+/// Bytes as ETags show them.
+fn hex(digest: &[u8]) -> String {
+    digest.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// What is not there, or is only a folder, is no object rather than an error.

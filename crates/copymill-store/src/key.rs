@@ -2,8 +2,11 @@
 
 use crate::StoreError;
 
-/// The longest key in bytes; S3's limit.
-pub const KEY_BYTES_MAX: usize = 1024;
+/// The longest key in bytes: S3 takes 1,024 with the prefix of a store.
+pub const KEY_BYTES_MAX: usize = 768;
+
+/// The longest prefix of a store in bytes.
+pub const PREFIX_BYTES_MAX: usize = 255;
 
 /// The longest part of a key in bytes; the limit of a file name on Linux and macOS.
 pub const KEY_PART_BYTES_MAX: usize = 255;

@@ -1,5 +1,7 @@
 //! The seam: what Copymill needs of an object store, in our words.
 
+use std::path::Path;
+
 use async_trait::async_trait;
 use bytes::Bytes;
 
@@ -26,6 +28,13 @@ pub trait Store: Send + Sync {
     ///
     /// An empty page is the end. Objects that are being written are not listed.
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Listed>, StoreError>;
+
+    /// Copies an object into a file, piece by piece; none where there is no such key. After an error, or where the
+    /// process dies, the file may hold a part: write to a name of its own and rename.
+    async fn download(&self, key: &str, to: &Path) -> Result<Option<Listed>, StoreError>;
+
+    /// Writes a file's content as an object where the condition holds, without holding it in memory.
+    async fn upload(&self, key: &str, from: &Path, condition: Condition) -> Result<Put, StoreError>;
 
     /// Says where the store is, for messages to people.
     fn describe(&self) -> String;

@@ -1,6 +1,7 @@
 //! A store that fails on command: counted and placed, never random.
 
 use std::fmt;
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -132,6 +133,14 @@ impl Store for FaultyStore {
 
     async fn list(&self, prefix: &str, after: Option<&str>) -> Result<Vec<Listed>, StoreError> {
         self.run(Operation::List, prefix, self.inner.list(prefix, after)).await
+    }
+
+    async fn download(&self, key: &str, to: &Path) -> Result<Option<Listed>, StoreError> {
+        self.run(Operation::Get, key, self.inner.download(key, to)).await
+    }
+
+    async fn upload(&self, key: &str, from: &Path, condition: Condition) -> Result<Put, StoreError> {
+        self.run(Operation::Put, key, self.inner.upload(key, from, condition)).await
     }
 
     fn describe(&self) -> String {

@@ -35,13 +35,14 @@ fn a_killed_run_goes_on_where_it_stopped() {
 
 #[test]
 fn ctrl_c_drains_and_the_same_command_continues() {
-    let place = Workplace::new(EMAIL, recipients(60));
+    // More than what is in hand when the first output is there.
+    let place = Workplace::new(EMAIL, recipients(120));
     let mut run = place.start(&["run", "campaign.yaml"]);
     run.wait_until("its first output", || some_output(&place));
     run.signal(Signal::INT);
     let ended = run.finish();
     assert!(ended.stderr.contains("continue"), "it says how to go on:\n{}", ended.stderr);
-    completes(&place, 60);
+    completes(&place, 120);
 }
 
 #[test]

@@ -8,10 +8,10 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 /// Share of messages that pass every check at the first attempt, and within three.
-const FIRST_ATTEMPT: f64 = 0.75;
-const THREE_ATTEMPTS: f64 = 0.95;
+const FIRST_ATTEMPT: f64 = 0.90;
+const THREE_ATTEMPTS: f64 = 0.99;
 /// Share of the passed ones that say what their row and brief ask for.
-const FOLLOW: f64 = 0.80;
+const FOLLOW: f64 = 0.95;
 
 #[derive(Deserialize)]
 struct HeldOut {
@@ -62,7 +62,7 @@ fn run_group<'a>(
         "audience": { "source": "rows.jsonl", "id": "id", "fields": fields, "merge": campaign.merge },
         "variants": 2, "brief": campaign.brief, "facts": campaign.facts,
         "checks": { "must_use": campaign.must_use, "banned": campaign.banned },
-        "sampling": { "temperature": 0.8, "top_p": 0.95, "seed": 11, "max_tokens": 300 }, "attempts": 3,
+        "sampling": { "temperature": 0.5, "top_p": 0.95, "repetition_penalty": 1.1, "seed": 11, "max_tokens": 300 }, "attempts": 3,
     });
     let place = Workplace::new(&file.to_string(), "");
     place.write("rows.jsonl", lines.join("\n") + "\n");

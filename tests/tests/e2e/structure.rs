@@ -9,7 +9,7 @@ const OWNERS: [(&str, &str); 10] = [
     ("aws-sdk-s3", "copymill-store"),
     ("axum", "copymill-scheduler"),
     ("clap", "copymill"),
-    ("hf-hub", "copymill-worker"),
+    ("hf-hub", "copymill-model"),
     ("lapin", "copymill-broker"),
     ("llama-cpp-2", "copymill-engine"),
     ("llguidance", "copymill-engine"),
@@ -19,13 +19,14 @@ const OWNERS: [(&str, &str); 10] = [
 ];
 
 /// The crates from the ground up: one may use those before it.
-const ORDER: [&str; 10] = [
+const ORDER: [&str; 11] = [
     "copymill-campaign",
     "copymill-content",
     "copymill-tokenizer",
     "copymill-engine",
     "copymill-broker",
     "copymill-store",
+    "copymill-model",
     "copymill-service",
     "copymill-scheduler",
     "copymill-worker",

@@ -2,8 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{assert_nothing_comes, consume, next, number, publish};
-use crate::{Broker, DEAD_LETTER_QUEUE};
+use tokio::time::timeout;
+
+use super::{PATIENCE, QUIET, assert_nothing_comes, consume, next, number, publish};
+use crate::{Broker, DEAD_LETTER_QUEUE, Death, Message, Properties, ReplyAddress};
 
 /// What is published comes out of the queue, once, oldest first.
 pub async fn messages_arrive_once_and_in_order(broker: Arc<dyn Broker>) {
@@ -66,6 +68,56 @@ pub async fn the_dead_letter_queue_is_a_queue(broker: Arc<dyn Broker>) {
     let mut dead = consume(&broker, DEAD_LETTER_QUEUE, 1).await;
     let letter = next(&mut dead).await;
     assert_eq!(number(&letter), 7);
+    let death = Death { queue: "copymill.jobs.demo".into(), reason: "not a chunk job".into() };
+    assert_eq!(letter.properties.death, Some(death));
     letter.ack().await.expect("acknowledges");
     assert_nothing_comes(&mut dead).await;
+}
+
+/// What a producer says about its message arrives with it, also after it was given up on.
+pub async fn a_message_keeps_its_id_and_reply_address(broker: Arc<dyn Broker>) {
+    let to = ReplyAddress { queue: "answers".into(), correlation_id: Some("17".into()) };
+    let properties =
+        Properties { message_id: Some("job-1".into()), reply_to: Some(to), ..Properties::default() };
+    let message = Message { body: "1".into(), properties: properties.clone() };
+    broker.publish("copymill.jobs.demo", message).await.expect("publishes");
+    let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;
+    let delivery = next(&mut consumer).await;
+    assert_eq!(delivery.properties, properties);
+    delivery.dead_letter("a test").await.expect("dead-letters");
+    let mut dead = consume(&broker, DEAD_LETTER_QUEUE, 1).await;
+    let letter = next(&mut dead).await;
+    let kept = Properties { death: None, ..letter.properties.clone() };
+    assert_eq!(kept, properties);
+    letter.ack().await.expect("acknowledges");
+}
+
+/// An answer reaches a queue that is there, with what the asker knows its question by; otherwise nobody waits for it.
+pub async fn an_answer_reaches_its_address_or_nobody(broker: Arc<dyn Broker>) {
+    let to = ReplyAddress { queue: "copymill.events".into(), correlation_id: Some("17".into()) };
+    let nowhere = ReplyAddress { queue: "answers-of-nobody".into(), correlation_id: None };
+    let mut asker = consume(&broker, &to.queue, 1).await;
+    assert!(!broker.reply(&nowhere, "1".into()).await.expect("replies"));
+    assert!(broker.reply(&to, "2".into()).await.expect("replies"));
+    let answer = next(&mut asker).await;
+    assert_eq!(number(&answer), 2);
+    answer.ack().await.expect("acknowledges");
+}
+
+/// Everybody who listens hears what is told afterwards, and nobody needs to listen.
+pub async fn whoever_listens_hears_what_is_told(broker: Arc<dyn Broker>) {
+    broker.broadcast("copymill.broadcast", "0".into()).await.expect("tells nobody");
+    let mut first = broker.listen("copymill.broadcast").await.expect("listens");
+    let mut second = broker.listen("copymill.broadcast").await.expect("listens");
+    let mut other = broker.listen("copymill.heartbeats").await.expect("listens");
+    for body in ["1", "2"] {
+        broker.broadcast("copymill.broadcast", body.into()).await.expect("tells");
+    }
+    for listener in [&mut first, &mut second] {
+        for expected in ["1", "2"] {
+            let heard = timeout(PATIENCE, listener.next()).await.expect("it was told");
+            assert_eq!(heard.expect("hears").expect("the broker is not shut down"), expected);
+        }
+    }
+    assert!(timeout(QUIET, other.next()).await.is_err(), "topics are apart");
 }

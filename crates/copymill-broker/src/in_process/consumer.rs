@@ -9,9 +9,9 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_trait::async_trait;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::queue::{Message, Queue};
+use super::queue::{Queue, Queued};
 use super::{Inner, error};
-use crate::seam::{BrokerError, Consumer, Delivery, Settle};
+use crate::seam::{BrokerError, Consumer, Delivery, Message, Settle};
 
 pub(super) struct InProcessConsumer {
     hand: Arc<Hand>,
@@ -23,7 +23,7 @@ struct Hand {
     broker: Arc<Inner>,
     queue: Arc<Queue>,
     prefetch: Arc<Semaphore>,
-    messages: Mutex<BTreeMap<u64, (Message, OwnedSemaphorePermit)>>,
+    messages: Mutex<BTreeMap<u64, (Queued, OwnedSemaphorePermit)>>,
 }
 
 impl InProcessConsumer {
@@ -41,13 +41,14 @@ impl Consumer for InProcessConsumer {
             () = self.hand.queue.closed() => return Ok(None),
             place = Arc::clone(&self.hand.prefetch).acquire_owned() => place.expect("nothing closes it"),
         };
-        let Some(message) = self.hand.queue.take().await else { return Ok(None) };
-        let (body, redelivered) = (message.body.clone(), message.deliveries > 1);
+        let Some(queued) = self.hand.queue.take().await else { return Ok(None) };
+        let Message { body, properties } = queued.message.clone();
+        let redelivered = queued.deliveries > 1;
         let tag = self.next_tag;
         self.next_tag += 1;
-        self.hand.messages.lock().unwrap_or_else(PoisonError::into_inner).insert(tag, (message, place));
+        self.hand.messages.lock().unwrap_or_else(PoisonError::into_inner).insert(tag, (queued, place));
         let settle = Box::new(Tag { hand: Arc::clone(&self.hand), tag });
-        Ok(Some(Delivery { body, redelivered, settle }))
+        Ok(Some(Delivery { body, properties, redelivered, settle }))
     }
 }
 
@@ -70,11 +71,11 @@ struct Tag {
 
 impl Tag {
     /// Takes the message out of the hand, for good.
-    fn message(&self, action: &'static str) -> Result<Message, BrokerError> {
+    fn message(&self, action: &'static str) -> Result<Queued, BrokerError> {
         let taken = self.hand.messages.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.tag);
         let message = taken.map(|(message, _place)| message);
-        message
-            .ok_or_else(|| error(action, "its consumer was dropped, so the message went back to the queue"))
+        let gone = "its consumer was dropped, so the message went back to the queue";
+        message.ok_or_else(|| BrokerError { is_returned: true, ..error(action, gone) })
     }
 }
 

@@ -6,19 +6,17 @@
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 
-use super::{DeadLetter, Limits};
+use super::Limits;
+use crate::seam::Message;
 
 /// A message, ready or in hand.
 #[derive(Debug)]
-pub(super) struct Message {
-    pub(super) body: Bytes,
+pub(super) struct Queued {
+    pub(super) message: Message,
     /// How often it was delivered.
     pub(super) deliveries: u32,
-    /// Where it died, and why, in the dead-letter queue.
-    died: Option<(String, String)>,
     /// Its place in the queue, free again when the message is dropped. Dead letters take none: they come from
     /// places that cannot wait, and have a limit of their own.
     _place: Option<OwnedSemaphorePermit>,
@@ -28,7 +26,7 @@ pub(super) struct Message {
 pub(super) struct Queue {
     name: String,
     limits: Limits,
-    messages: Mutex<VecDeque<Message>>,
+    messages: Mutex<VecDeque<Queued>>,
     /// One permit for each message that is ready and not promised to a consumer.
     ready: Semaphore,
     /// One permit for each message that may still be published.
@@ -57,34 +55,34 @@ impl Queue {
     }
 
     /// Waits for a place and takes it; false where the queue was closed.
-    pub(super) async fn publish(&self, body: Bytes) -> bool {
+    pub(super) async fn publish(&self, message: Message) -> bool {
         let Ok(place) = Arc::clone(&self.places).acquire_owned().await else { return false };
-        self.messages().push_back(Message { body, deliveries: 0, died: None, _place: Some(place) });
+        self.messages().push_back(Queued { message, deliveries: 0, _place: Some(place) });
         self.ready.add_permits(1);
         true
     }
 
     /// Waits for a message and takes it, counted as delivered; none where the queue was closed. Cancel-safe.
-    pub(super) async fn take(&self) -> Option<Message> {
+    pub(super) async fn take(&self) -> Option<Queued> {
         loop {
             self.ready.acquire().await.ok()?.forget();
             // Nothing waits between the permit and the message, so neither is lost when the caller goes away. There
             // is no message only where a dead letter was dropped in between.
-            if let Some(mut message) = self.messages().pop_front() {
-                message.deliveries += 1;
-                return Some(message);
+            if let Some(mut queued) = self.messages().pop_front() {
+                queued.deliveries += 1;
+                return Some(queued);
             }
         }
     }
 
     /// Puts a message at the head.
-    pub(super) fn put_back(&self, message: Message) {
-        self.messages().push_front(message);
+    pub(super) fn put_back(&self, queued: Queued) {
+        self.messages().push_front(queued);
         self.ready.add_permits(1);
     }
 
     /// Adds a dead letter, in place of the oldest where there are too many.
-    pub(super) fn bury(&self, letter: DeadLetter) {
+    pub(super) fn bury(&self, message: Message) {
         let mut messages = self.messages();
         if messages.len() >= self.limits.dead_letters.max(1) {
             messages.pop_front();
@@ -94,19 +92,9 @@ impl Queue {
                 "the oldest dead letter was dropped: nobody takes them"
             );
         }
-        let died = Some((letter.queue, letter.reason));
-        messages.push_back(Message { body: letter.body, deliveries: 0, died, _place: None });
+        messages.push_back(Queued { message, deliveries: 0, _place: None });
         drop(messages);
         self.ready.add_permits(1);
-    }
-
-    pub(super) fn dead_letters(&self) -> Vec<DeadLetter> {
-        let messages = self.messages();
-        let letters = messages.iter().filter_map(|message| {
-            let (queue, reason) = message.died.clone()?;
-            Some(DeadLetter { queue, body: message.body.clone(), reason })
-        });
-        letters.collect()
     }
 
     /// Ends whoever waits, and whoever will.
@@ -123,7 +111,7 @@ impl Queue {
         drop(is_closed.wait_for(|is_closed| *is_closed).await);
     }
 
-    fn messages(&self) -> MutexGuard<'_, VecDeque<Message>> {
+    fn messages(&self) -> MutexGuard<'_, VecDeque<Queued>> {
         self.messages.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

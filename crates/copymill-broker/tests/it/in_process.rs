@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use copymill_broker::{Broker, DEAD_LETTER_QUEUE, DeadLetter, InProcessBroker, Limits};
+use copymill_broker::{Broker, DEAD_LETTER_QUEUE, InProcessBroker, Limits};
 use tokio::time::timeout;
 
 const QUEUE: &str = "copymill.jobs.demo";
@@ -23,27 +23,6 @@ async fn publishing_waits_while_a_queue_is_full() {
     held.ack().await.unwrap();
     broker.publish(QUEUE, "3".into()).await.unwrap();
     assert_eq!(broker.depth(QUEUE).await.unwrap(), 2);
-}
-
-#[tokio::test]
-async fn dead_letters_keep_body_queue_and_reason() {
-    let broker = InProcessBroker::with_limits(Limits { deliveries: 2, ..Limits::default() });
-    let mut consumer = broker.consume(QUEUE, 1).await.unwrap();
-    broker.publish(QUEUE, "poison".into()).await.unwrap();
-    broker.publish(QUEUE, "nonsense".into()).await.unwrap();
-    drop(consumer.next().await.unwrap());
-    drop(consumer.next().await.unwrap());
-    consumer.next().await.unwrap().unwrap().dead_letter("not a chunk job").await.unwrap();
-
-    let letter = |body: &'static str, reason: &str| DeadLetter {
-        queue: QUEUE.into(),
-        body: body.into(),
-        reason: reason.into(),
-    };
-    let expected =
-        [letter("poison", "delivered 2 times and never settled"), letter("nonsense", "not a chunk job")];
-    assert_eq!(broker.dead_letters(), expected);
-    assert_eq!(broker.depth(QUEUE).await.unwrap(), 0);
 }
 
 #[tokio::test]

@@ -5,6 +5,9 @@ use bytes::Bytes;
 use super::{Pair, body_of, put, put_if};
 use crate::{Condition, KEY_BYTES_MAX, KEY_PART_BYTES_MAX, Listed, Put, StoreError};
 
+/// Larger than a part of a multipart upload, which is 16 MiB.
+const LARGE_BYTES: usize = 17 << 20;
+
 /// Get and head return what the put wrote, from either store.
 pub async fn an_object_comes_back_as_it_was_put([store, other]: Pair) {
     let etag = put(&store, "campaigns/a/state.json", "one").await;
@@ -119,9 +122,39 @@ pub async fn keys_that_not_every_store_can_hold_are_refused([store, _]: Pair) {
 /// The limits of keys are themselves allowed.
 pub async fn the_longest_key_is_kept([store, other]: Pair) {
     let part = "x".repeat(KEY_PART_BYTES_MAX);
-    let rest = KEY_BYTES_MAX - 3 * (KEY_PART_BYTES_MAX + 1);
-    let key = &format!("{part}/{part}/{part}/{}/{}", "y".repeat(rest / 2), "z".repeat(rest - rest / 2 - 1));
+    let rest = KEY_BYTES_MAX - 2 * (KEY_PART_BYTES_MAX + 1);
+    let key = &format!("{part}/{part}/{}/{}", "y".repeat(rest / 2), "z".repeat(rest - rest / 2 - 1));
     assert_eq!(key.len(), KEY_BYTES_MAX);
     put(&store, key, "one").await;
     assert_eq!(other.list("", None).await.expect("lists"), [Listed { key: key.into(), bytes: 3 }]);
+}
+
+/// Objects of any size go from file to file; a large one goes in parts where the store has such.
+pub async fn large_objects_go_from_file_to_file([store, other]: Pair) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    let mut earlier = None;
+    for bytes in [0, 1, LARGE_BYTES] {
+        let content: Vec<u8> = (0..bytes).map(|at| (at * 31 + at / 251) as u8).collect();
+        std::fs::write(&from, &content).expect("writes");
+        let Put::Stored(etag) =
+            store.upload("audience.csv", &from, Condition::Always).await.expect("uploads")
+        else {
+            panic!("an unconditional upload was refused")
+        };
+        let found = other.download("audience.csv", &to).await.expect("downloads").expect("is there");
+        assert_eq!((found.key.as_str(), found.bytes), ("audience.csv", bytes as u64));
+        assert!(std::fs::read(&to).expect("reads") == content, "{bytes} bytes came back changed");
+        assert_eq!(other.get("audience.csv").await.expect("reads").expect("is there").etag, etag);
+
+        let absent = store.upload("audience.csv", &from, Condition::IfAbsent).await.expect("answers");
+        assert_eq!(absent, Put::Refused);
+        if let Some(stale) = earlier.replace(etag.clone()) {
+            let stale = Condition::IfMatch(stale);
+            assert_eq!(store.upload("audience.csv", &from, stale).await.expect("answers"), Put::Refused);
+        }
+        let matching = store.upload("audience.csv", &from, Condition::IfMatch(etag)).await.expect("answers");
+        assert!(matches!(matching, Put::Stored(_)));
+    }
+    assert!(other.download("missing", &to).await.expect("answers").is_none());
 }

@@ -4,19 +4,24 @@
 //! looked at and the file renamed into place: nobody sees half an object, and one writer wins.
 
 use std::fs::{self, File};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, ErrorKind, Read, Write};
 use std::path::Path;
 
-use super::{absent_as_none, etag_of, scratch};
+use sha2::{Digest, Sha256};
+
+use super::{absent_as_none, hex, scratch};
 use crate::store::{Condition, Put};
 
-/// Writes `body` at `key` beneath `root` where the condition holds, and returns once it is durable.
-pub(super) fn put(root: &Path, key: &Path, body: &[u8], condition: &Condition) -> io::Result<Put> {
+/// Bytes of a large object that are in memory at once.
+const PIECE_BYTES: usize = 1 << 20;
+
+/// Writes what `body` gives at `key` beneath `root` where the condition holds, and returns once it is durable.
+pub(super) fn put(root: &Path, key: &Path, body: impl Read, condition: &Condition) -> io::Result<Put> {
     let path = root.join(key);
     let directory = path.parent().unwrap_or(root);
     create_directories(directory)?;
     let mut file = scratch::create(root)?;
-    file.write_all(body)?;
+    let new_etag = copy_hashed(body, file.as_file_mut())?;
     file.as_file().sync_all()?;
 
     let lock = scratch::lock(root)?;
@@ -30,8 +35,10 @@ pub(super) fn put(root: &Path, key: &Path, body: &[u8], condition: &Condition) -
             Err(refused) if refused.error.kind() == ErrorKind::AlreadyExists => Ok(false),
             other => other.map(|_| true),
         },
-        Condition::IfMatch(etag) => match absent_as_none(fs::read(&path))? {
-            Some(current) if etag_of(&current) == *etag => file.persist(&path).map(|_| true),
+        Condition::IfMatch(etag) => match absent_as_none(File::open(&path))? {
+            Some(current) if copy_hashed(&current, &mut io::sink())? == *etag => {
+                file.persist(&path).map(|_| true)
+            }
             _ => Ok(false),
         },
     }?;
@@ -40,7 +47,23 @@ pub(super) fn put(root: &Path, key: &Path, body: &[u8], condition: &Condition) -
     // Also after a refusal: the caller relies on the object that was there first, whose writer may not have come
     // this far yet. An error is no longer "nothing was written", so a full disk must not be reported as one.
     sync_directory(directory).map_err(io::Error::other)?;
-    Ok(if stored { Put::Stored(etag_of(body)) } else { Put::Refused })
+    Ok(if stored { Put::Stored(new_etag) } else { Put::Refused })
+}
+
+/// Copies everything and returns the ETag of what was copied.
+fn copy_hashed(mut from: impl Read, to: &mut impl Write) -> io::Result<String> {
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; PIECE_BYTES];
+    loop {
+        let read = match from.read(&mut piece) {
+            Ok(0) => return Ok(hex(&hash.finalize())),
+            Ok(read) => read,
+            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
+            Err(error) => return Err(error),
+        };
+        hash.update(&piece[..read]);
+        to.write_all(&piece[..read])?;
+    }
 }
 
 /// Removes the object at `key` beneath `root`; a missing one is success.

@@ -1,0 +1,208 @@
+//! The connection, which comes back: whoever needs it waits until it stands.
+
+use std::collections::HashSet;
+use std::future::Future;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use lapin::protocol::{AMQPErrorKind, AMQPHardError, AMQPSoftError};
+use lapin::{Connection, ConnectionProperties, ErrorKind};
+
+use super::settings::{BrokerSettings, place};
+use super::topology;
+use crate::seam::BrokerError;
+
+/// How long the first connection is tried for: a broker needs seconds to start.
+const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+const SHORTEST_WAIT: Duration = Duration::from_millis(100);
+/// Many clients that lost one broker must not all come back at once, nor wait for long.
+const LONGEST_WAIT: Duration = Duration::from_secs(5);
+/// A handshake that takes longer hangs.
+const HANDSHAKE: Duration = Duration::from_secs(15);
+
+/// The way to the broker.
+pub(super) struct Link {
+    settings: BrokerSettings,
+    place: String,
+    session: tokio::sync::Mutex<Option<Arc<Session>>>,
+}
+
+/// One connection and what was declared on it.
+pub(super) struct Session {
+    pub(super) connection: Connection,
+    declared: Mutex<HashSet<String>>,
+}
+
+impl Link {
+    pub(super) async fn connect(settings: &BrokerSettings) -> Result<Self, BrokerError> {
+        let place = settings.uri().map(|uri| place(&uri)).unwrap_or_else(|_| settings.url.clone());
+        let link = Self { settings: settings.clone(), place, session: tokio::sync::Mutex::default() };
+        let deadline = Instant::now() + FIRST_CONNECTION;
+        let mut wait = Backoff::default();
+        loop {
+            match link.try_connect().await {
+                Ok(session) => {
+                    *link.session.lock().await = Some(session);
+                    return Ok(link);
+                }
+                Err(Failed::ForGood(reason)) => return Err(link.because("be reached", reason)),
+                Err(Failed::ForNow(reason)) if Instant::now() > deadline => {
+                    return Err(link.because("be reached", reason));
+                }
+                Err(Failed::ForNow(reason)) => {
+                    tracing::warn!(broker = link.place, reason, "the broker cannot be reached; trying again");
+                    wait.wait().await;
+                }
+            }
+        }
+    }
+
+    /// The connection; waits until there is one.
+    pub(super) async fn session(&self) -> Arc<Session> {
+        let mut current = self.session.lock().await;
+        if let Some(session) = current.as_ref().filter(|session| session.is_up()) {
+            return Arc::clone(session);
+        }
+        *current = None;
+        let mut wait = Backoff::default();
+        loop {
+            match self.try_connect().await {
+                Ok(session) => {
+                    tracing::info!(broker = self.place, "connected to the broker again");
+                    *current = Some(Arc::clone(&session));
+                    return session;
+                }
+                Err(Failed::ForNow(reason) | Failed::ForGood(reason)) => {
+                    tracing::warn!(broker = self.place, reason, "the broker cannot be reached; trying again");
+                    wait.wait().await;
+                }
+            }
+        }
+    }
+
+    pub(super) async fn close(&self) {
+        if let Some(session) = self.session.lock().await.take() {
+            // A connection that is gone already needs no goodbye.
+            drop(session.connection.close(200, "done".into()).await);
+        }
+    }
+
+    async fn try_connect(&self) -> Result<Arc<Session>, Failed> {
+        let (uri, tls) = (self.settings.uri().map_err(Failed::ForGood)?, self.settings.tls());
+        let tls = tls.map_err(Failed::ForGood)?;
+        let runtime =
+            lapin::runtime::default_runtime().map_err(|error| Failed::ForGood(error.to_string()))?;
+        let name = format!("{} {}", env!("CARGO_PKG_NAME"), std::process::id());
+        let properties = ConnectionProperties::default().with_connection_name(name.into());
+        let connecting = Connection::connect_uri_with_config(uri, properties, tls, runtime);
+        let connection = match tokio::time::timeout(HANDSHAKE, connecting).await {
+            Ok(Ok(connection)) => connection,
+            Ok(Err(error)) if is_refusal(&error) => return Err(Failed::ForGood(error.to_string())),
+            Ok(Err(error)) => return Err(Failed::ForNow(error.to_string())),
+            Err(_) => return Err(Failed::ForNow(format!("no answer within {} s", HANDSHAKE.as_secs()))),
+        };
+        Ok(Arc::new(Session { connection, declared: Mutex::default() }))
+    }
+
+    /// Tries until it works or never can; `what` opens its own channels on the session it is given.
+    pub(super) async fn persist<T, F>(
+        &self,
+        action: &'static str,
+        mut what: impl FnMut(Arc<Session>) -> F,
+    ) -> Result<T, BrokerError>
+    where
+        F: Future<Output = Result<T, lapin::Error>>,
+    {
+        let mut wait = Backoff::default();
+        loop {
+            match what(self.session().await).await {
+                Ok(done) => return Ok(done),
+                Err(error) if is_refusal(&error) => return Err(self.error(action, &error)),
+                Err(error) => {
+                    tracing::debug!(broker = self.place, action, %error, "trying again");
+                    wait.wait().await;
+                }
+            }
+        }
+    }
+
+    /// Where the broker is, without secrets.
+    pub(super) fn place(&self) -> &str {
+        &self.place
+    }
+
+    pub(super) fn error(&self, action: &'static str, error: &lapin::Error) -> BrokerError {
+        let advice = if is_mismatch(error) { topology::MISMATCH_ADVICE } else { "" };
+        self.because(action, format!("{error}{advice}"))
+    }
+
+    fn because(&self, action: &'static str, reason: String) -> BrokerError {
+        BrokerError { broker: self.place.clone(), action, reason, is_returned: false }
+    }
+
+    /// The error of a delivery that went back to its queue.
+    pub(super) fn returned(&self, action: &'static str) -> BrokerError {
+        let reason = "its consumer or connection is gone, so the message went back to its queue".to_owned();
+        BrokerError { is_returned: true, ..self.because(action, reason) }
+    }
+}
+
+impl Session {
+    fn is_up(&self) -> bool {
+        self.connection.status().connected()
+    }
+
+    /// Declares a queue, once a connection.
+    pub(super) async fn declare(&self, queue: &str) -> Result<(), lapin::Error> {
+        if self.declared().contains(queue) {
+            return Ok(());
+        }
+        // A channel of its own: a mismatch closes the channel it is found on.
+        let channel = self.connection.create_channel().await?;
+        topology::declare(&channel, queue).await?;
+        channel.close(200, "done".into()).await?;
+        self.declared().insert(queue.to_owned());
+        Ok(())
+    }
+
+    /// Notes that a queue is gone.
+    pub(super) fn forget(&self, queue: &str) {
+        self.declared().remove(queue);
+    }
+
+    fn declared(&self) -> std::sync::MutexGuard<'_, HashSet<String>> {
+        self.declared.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+enum Failed {
+    ForNow(String),
+    ForGood(String),
+}
+
+/// Waits that grow, with jitter.
+#[derive(Default)]
+pub(super) struct Backoff(u32);
+
+impl Backoff {
+    pub(super) async fn wait(&mut self) {
+        let longest = (SHORTEST_WAIT * 2_u32.saturating_pow(self.0.min(16))).min(LONGEST_WAIT);
+        self.0 += 1;
+        tokio::time::sleep(longest.mul_f64(0.5 + fastrand::f64() / 2.0)).await;
+    }
+}
+
+/// Whether another try would be refused as well: other arguments, no rights, no such vhost.
+fn is_refusal(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else { return false };
+    matches!(
+        error.kind(),
+        AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::ACCESSREFUSED)
+            | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
+    )
+}
+
+fn is_mismatch(error: &lapin::Error) -> bool {
+    let ErrorKind::ProtocolError(error) = error.kind() else { return false };
+    matches!(error.kind(), AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED))
+}

@@ -1,0 +1,37 @@
+//! The connection: credentials, region, time limits and retries.
+
+use std::time::Duration;
+
+use aws_config::meta::region::RegionProviderChain;
+
+use aws_config::{BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_runtime::env_config::file::{EnvConfigFileKind, EnvConfigFiles};
+use aws_sdk_s3::Client;
+use aws_sdk_s3::config::Builder;
+
+use super::S3Settings;
+
+/// Tries of one call, the first included; between them the SDK waits longer and longer, with jitter.
+const TRIES: u32 = 6;
+const CONNECT: Duration = Duration::from_secs(5);
+/// One try of one call; a part of 16 MiB takes a second over a slow line.
+const TRY: Duration = Duration::from_secs(30);
+
+pub(super) async fn connect(settings: &S3Settings) -> Client {
+    let region = settings.region.clone().map(Region::new);
+    // Other servers want a region in the signature and do not care which.
+    let region = RegionProviderChain::first_try(region).or_default_provider().or_else("us-east-1");
+    let timeouts = TimeoutConfig::builder().connect_timeout(CONNECT).operation_attempt_timeout(TRY).build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .region(region)
+        .retry_config(RetryConfig::standard().with_max_attempts(TRIES))
+        .timeout_config(timeouts);
+    if let Some(path) = &settings.credentials_file {
+        let files = EnvConfigFiles::builder().with_file(EnvConfigFileKind::Credentials, path).build();
+        loader = loader.profile_files(files);
+    }
+    let shared = loader.load().await;
+    let mut own = Builder::from(&shared).force_path_style(settings.path_style);
+    own.set_endpoint_url(settings.endpoint.clone());
+    Client::from_conf(own.build())
+}

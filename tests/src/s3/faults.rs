@@ -1,0 +1,64 @@
+//! Faults of an S3 server: placed on an operation, counted, never random.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use hyper::Method;
+
+/// What goes wrong with a call.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum S3Fault {
+    /// 503 `SlowDown`; nothing is done.
+    SlowDown,
+    /// 500 `InternalError`, after the call took effect.
+    ErrorAfterEffect,
+    /// No answer for this long, then none at all.
+    Hang(Duration),
+    /// The connection is closed without an answer.
+    Reset,
+}
+
+/// A fault on the first calls of an operation whose path contains a text.
+#[derive(Clone)]
+pub struct PlacedS3Fault(Arc<Placed>);
+
+struct Placed {
+    method: Method,
+    path_part: String,
+    fault: S3Fault,
+    calls: u32,
+    fired: AtomicU32,
+}
+
+impl PlacedS3Fault {
+    /// How many calls it failed so far.
+    pub fn fired(&self) -> u32 {
+        self.0.fired.load(Ordering::SeqCst)
+    }
+
+    fn fires(&self, method: &Method, path: &str) -> bool {
+        let is_meant = self.0.method == *method && path.contains(&self.0.path_part);
+        let left = |fired: u32| (fired < self.0.calls).then_some(fired + 1);
+        is_meant && self.0.fired.try_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok()
+    }
+}
+
+/// All faults of a server.
+#[derive(Clone, Default)]
+pub(super) struct Faults(Arc<Mutex<Vec<PlacedS3Fault>>>);
+
+impl Faults {
+    pub(super) fn place(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
+        let path_part = path_part.to_owned();
+        let placed = Placed { method, path_part, fault, calls, fired: AtomicU32::new(0) };
+        let placed = PlacedS3Fault(Arc::new(placed));
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push(placed.clone());
+        placed
+    }
+
+    pub(super) fn of(&self, method: &Method, path: &str) -> Option<S3Fault> {
+        let placed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        placed.iter().find(|fault| fault.fires(method, path)).map(|fault| fault.0.fault)
+    }
+}

@@ -1,0 +1,118 @@
+//! An S3 server for tests and for trying things out on one machine: buckets in memory, signatures checked, conditions
+//! atomic, faults on command.
+
+mod bucket;
+mod faults;
+
+use std::net::SocketAddr;
+
+use hyper::body::Incoming;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response};
+use hyper_util::rt::TokioIo;
+use s3s::Body;
+use s3s::auth::SimpleAuth;
+use s3s::service::{S3Service, S3ServiceBuilder};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+
+use bucket::Buckets;
+use faults::Faults;
+pub use faults::{PlacedS3Fault, S3Fault};
+
+/// The access key that the server takes.
+pub const ACCESS_KEY: &str = "copymill";
+/// Its secret.
+pub const SECRET_KEY: &str = "copymill-secret";
+
+/// A server that runs until it is dropped.
+pub struct S3Server {
+    address: SocketAddr,
+    faults: Faults,
+    serving: JoinHandle<()>,
+}
+
+impl S3Server {
+    /// Starts a server on a port of loopback; 0 takes a free one.
+    pub async fn start(port: u16) -> std::io::Result<Self> {
+        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+        let address = listener.local_addr()?;
+        let mut builder = S3ServiceBuilder::new(Buckets::default());
+        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+        let (service, faults) = (builder.build(), Faults::default());
+        let serving = tokio::spawn(serve(listener, service, faults.clone()));
+        Ok(Self { address, faults, serving })
+    }
+
+    /// Its URL.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// Lets the next `calls` calls with a method fail whose path contains `path_part`.
+    pub fn fail(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
+        self.faults.place(method, path_part, fault, calls)
+    }
+}
+
+impl Drop for S3Server {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+async fn serve(listener: TcpListener, service: S3Service, faults: Faults) {
+    loop {
+        let Ok((socket, _)) = listener.accept().await else { continue };
+        tokio::spawn(connection(socket, service.clone(), faults.clone()));
+    }
+}
+
+async fn connection(socket: TcpStream, service: S3Service, faults: Faults) {
+    // Answers are small and awaited.
+    let _ = socket.set_nodelay(true);
+    let handle = service_fn(move |request: Request<Incoming>| {
+        let (service, faults) = (service.clone(), faults.clone());
+        async move {
+            let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
+            match faults.of(request.method(), &path) {
+                None => service.call(request.map(Body::from)).await.map_err(|_| Broken),
+                Some(fault) => fail(fault, service, request).await,
+            }
+        }
+    });
+    // What a client does to its connection is its own affair.
+    let _ = hyper::server::conn::http1::Builder::new().serve_connection(TokioIo::new(socket), handle).await;
+}
+
+/// Ends a connection without an answer.
+#[derive(Debug, thiserror::Error)]
+#[error("the connection ends here")]
+struct Broken;
+
+async fn fail(
+    fault: S3Fault,
+    service: S3Service,
+    request: Request<Incoming>,
+) -> Result<Response<Body>, Broken> {
+    match fault {
+        S3Fault::SlowDown => Ok(error(503, "SlowDown")),
+        S3Fault::ErrorAfterEffect => {
+            let _effect = service.call(request.map(Body::from)).await;
+            Ok(error(500, "InternalError"))
+        }
+        S3Fault::Hang(time) => {
+            tokio::time::sleep(time).await;
+            Err(Broken)
+        }
+        S3Fault::Reset => Err(Broken),
+    }
+}
+
+fn error(status: u16, code: &str) -> Response<Body> {
+    let body =
+        format!("<?xml version=\"1.0\"?><Error><Code>{code}</Code><Message>as placed</Message></Error>");
+    let mut response = Response::new(Body::from(body));
+    *response.status_mut() = hyper::StatusCode::from_u16(status).unwrap_or_default();
+    response
+}

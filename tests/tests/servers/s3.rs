@@ -1,0 +1,38 @@
+//! The S3 store is a store: on a server of our own, and on moto, which others wrote.
+
+use std::sync::Arc;
+
+use copymill_store::{S3Settings, S3Store, Store};
+use copymill_tests::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use tempfile::NamedTempFile;
+
+mod own {
+    use super::*;
+
+    async fn server() -> (Arc<dyn Store>, Arc<dyn Store>, (S3Server, NamedTempFile)) {
+        let (server, credentials) = (S3Server::start(0).await.unwrap(), credentials());
+        let [first, second] =
+            [open(&server.url(), &credentials).await, open(&server.url(), &credentials).await];
+        (first, second, (server, credentials))
+    }
+
+    copymill_store::conformance_suite!(server);
+}
+
+fn credentials() -> NamedTempFile {
+    let file = NamedTempFile::new().unwrap();
+    let text = format!("[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+    std::fs::write(file.path(), text).unwrap();
+    file
+}
+
+async fn open(endpoint: &str, credentials: &NamedTempFile) -> Arc<dyn Store> {
+    let settings = S3Settings {
+        endpoint: Some(endpoint.to_owned()),
+        path_style: true,
+        region: Some("us-east-1".into()),
+        credentials_file: Some(credentials.path().to_owned()),
+        ..S3Settings::default()
+    };
+    Arc::new(S3Store::open("bucket/some/prefix", settings).await.unwrap())
+}
