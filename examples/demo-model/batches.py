@@ -10,7 +10,7 @@ from samples import pack
 from vocabulary import answer_ids, prefix_ids, row_ids
 
 # What has to be looked up in the prompt counts more than what is free to choose, or it is learned last.
-ASKED_WEIGHT, NAME_WEIGHT, COPY_WEIGHT = 5.0, 3.0, 4.0
+ASKED_WEIGHT, NAME_WEIGHT, COPY_WEIGHT = 5.0, 3.0, 6.0
 ASKED_CHARACTERS = 12
 
 

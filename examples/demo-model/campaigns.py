@@ -167,8 +167,8 @@ def row_value(role, rng):
     if role == "city":
         return rng.choice(NAMES["cities"]) if rng.random() < 0.85 else word(rng).capitalize()
     kind = rng.random()
-    if kind < 0.8:
+    if kind < 0.66:
         return rng.choice(list(SCENES))
-    if kind < 0.94:
+    if kind < 0.95:
         return rng.choice(CATEGORIES["plain"])
-    return word(rng) + rng.choice(["s", "s", ""]) if kind < 0.98 else f"{word(rng)} {rng.choice(CATEGORIES['plain'])}"
+    return word(rng) + rng.choice(["s", "s", ""]) if kind < 0.975 else f"{word(rng)} {rng.choice(CATEGORIES['plain'])}"

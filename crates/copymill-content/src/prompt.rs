@@ -10,6 +10,9 @@ use crate::{clean::for_prompt, kind::Kind, names::Names};
 const SYSTEM: &str = include_str!("../prompts/system.j2");
 const ROW: &str = include_str!("../prompts/row.j2");
 
+/// Far more steps than any prompt needs: a template that loops without an end is an error, not a wait.
+const MAX_STEPS: u64 = 1_000_000;
+
 /// A prompt. All of it is text that must never become a control token.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Prompt {
@@ -39,6 +42,7 @@ impl Prompts {
         let instructions = tags.replace_all(&system, "\n").into_owned();
         let mut environment = Environment::new();
         environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
+        environment.set_fuel(Some(MAX_STEPS));
         environment.add_filter("quoted", |value: Value| -> Result<String, minijinja::Error> {
             serde_json::to_string(&value.to_string())
                 .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, e.to_string()))

@@ -82,6 +82,15 @@ fn a_template_that_fails_on_one_row_fails_for_that_row_alone() {
 }
 
 #[test]
+fn a_template_without_an_end_is_an_error() {
+    let mut campaign = accepted("email", |_| {});
+    let endless = "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}";
+    campaign.prompt = Some(format!("Hello\n---\n{endless}"));
+    let error = Content::new(&campaign).err().unwrap().to_string();
+    assert!(error.contains("out of fuel"), "{error}");
+}
+
+#[test]
 fn only_fields_reach_the_prompt_and_merge_fields_never_do() {
     let content = Content::new(&accepted("email", |_| ())).unwrap();
     assert_eq!(content.prompt_fields(), ["last_category", "tier"]);
