@@ -15,6 +15,7 @@ mod outcome;
 mod row;
 mod seed;
 mod state;
+mod user_error;
 mod validate;
 
 pub use audience::is_merge_name;
@@ -36,6 +37,7 @@ pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;
 pub use state::{CampaignPhase, CampaignState, TransitionError};
+pub use user_error::UserError;
 pub use validate::{
     Inspection, ParsedCampaign, Problem, Problems, campaign_schema, check_columns, init_campaign,
     inspect_campaign, nearest, parse_campaign,

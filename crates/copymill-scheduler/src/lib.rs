@@ -3,9 +3,9 @@
 //! A [`Leader`] holds the lease, cuts the audience into chunks, keeps a window of them on the queue, follows what
 //! workers report, and writes the manifest. Everything it knows it can read back from the store.
 
-mod accept;
 pub mod audience;
 mod finish;
+mod intake;
 mod lead;
 mod lease;
 mod plan;
@@ -13,7 +13,10 @@ mod source;
 mod state_file;
 mod tracker;
 
-pub use accept::{Acceptance, accept, differences, load};
+pub use intake::{
+    Acceptance, Checked, OrUserError, Prepared, accept, check, differences, kind_definition, load, locate,
+    prepare, unknown_kind, user_error,
+};
 pub use lead::{Ended, Leader, Signals};
 pub use lease::{HOLD, Lease, LeaseError, TAKEOVER};
 pub use plan::rows_per_chunk;

@@ -14,6 +14,6 @@ mod settle;
 
 pub use campaigns::{CampaignCache, LoadedCampaign};
 pub use consume::{Worker, WorkerSettings};
-pub use model::{ModelError, ModelFile, ModelPlaces, locate_model};
+pub use model::{LoadedModel, load_model};
 pub use progress::{Progress, ProgressSnapshot};
 pub use settle::{Generator, Rules, Settled, Subject};

@@ -1,210 +1,46 @@
-//! Finding a model file: the bundled one, a path, or a file of the Hugging Face hub; checked by SHA-256.
+//! A model that is loaded, with the tokenizer that suits it.
 
-use std::{
-    fs,
-    io::Read,
-    path::{Path, PathBuf},
-};
+mod agreement;
 
-use copymill_campaign::ModelPin;
-use sha2::{Digest, Sha256};
+use std::sync::Arc;
 
-/// The demonstration model, a part of the program so that `model: demo` works wherever it is installed.
-static DEMO: &[u8] =
-    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo-model/demo.gguf"));
+use anyhow::Context;
+use copymill_engine::{Engine, LlamaEngine, LlamaSettings};
+use copymill_model::ModelHeader;
+use copymill_tokenizer::{PromptEncoder, Tokenizer};
 
-/// A model file that is there and has the checksum asked for.
-#[derive(Debug, Clone)]
-pub struct ModelFile {
-    /// Where it is.
-    pub path: PathBuf,
-    /// What the campaign calls it, and its checksum.
-    pub pin: ModelPin,
+/// A model that is ready.
+pub struct LoadedModel {
+    /// What generates.
+    pub engine: Arc<dyn Engine>,
+    /// Prompts to token ids.
+    pub encoder: Arc<PromptEncoder>,
+    /// Text to token ids.
+    pub tokenizer: Arc<dyn Tokenizer>,
+    /// Why llama.cpp's own tokenizer is used, which is slower; none where it is not.
+    pub tokenizer_warning: Option<String>,
 }
 
-/// Why there is no model file.
-#[derive(Debug, thiserror::Error)]
-pub enum ModelError {
-    /// The path leads nowhere.
-    #[error("there is no model file {path}{hint}", path = path.display())]
-    Missing {
-        /// The path.
-        path: PathBuf,
-        /// What to do.
-        hint: String,
-    },
-    /// `hf://` is followed by something else than owner, repository and file.
-    #[error("`{0}` names no file of the hub; write hf://owner/repository/file.gguf")]
-    BadAddress(String),
-    /// The hub did not give the file.
-    #[error(
-        "{address} could not be fetched: {reason}; a gated model needs the environment variable HF_TOKEN"
-    )]
-    Hub {
-        /// The address.
-        address: String,
-        /// Why.
-        reason: String,
-    },
-    /// The file is another one.
-    #[error("{path} has the sha256 {found}, the campaign asks for {expected}", path = path.display())]
-    Checksum {
-        /// The file.
-        path: PathBuf,
-        /// Its checksum.
-        found: String,
-        /// What the campaign says.
-        expected: String,
-    },
-    /// The disk failed.
-    #[error("could not {action} {path}", path = path.display())]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        #[source]
-        source: std::io::Error,
-    },
+/// Loads a model; blocks another thread than the caller's.
+pub async fn load_model(header: &ModelHeader, settings: LlamaSettings) -> anyhow::Result<LoadedModel> {
+    let path = header.file.path.display().to_string();
+    let loading = tokio::task::spawn_blocking(move || LlamaEngine::load(&settings));
+    let engine = loading.await?.with_context(|| format!("the model {path} could not be loaded"))?;
+    let (tokenizer, tokenizer_warning) = choose_tokenizer(header, &engine);
+    let encoder = PromptEncoder::new(tokenizer.clone(), &header.gguf)
+        .with_context(|| format!("the model {path} cannot be prompted"))?;
+    Ok(LoadedModel { engine: Arc::new(engine), encoder: Arc::new(encoder), tokenizer, tokenizer_warning })
 }
 
-/// Where models are looked for and kept.
-#[derive(Debug, Clone)]
-pub struct ModelPlaces {
-    /// Relative paths start here: the campaign file's folder.
-    pub base: PathBuf,
-    /// Folder for the unpacked demonstration model and for remembered checksums.
-    pub cache: PathBuf,
-}
-
-/// Finds the model that a campaign names. Blocks.
-pub fn locate_model(
-    name: &str,
-    expected_sha256: Option<&str>,
-    places: &ModelPlaces,
-) -> Result<ModelFile, ModelError> {
-    let path = match name.strip_prefix("hf://") {
-        _ if name == "demo" => unpack_demo(&places.cache)?,
-        Some(address) => fetch_from_hub(name, address)?,
-        None => places.base.join(name),
+/// The tokenizer off the engine's thread where it agrees with llama.cpp, else llama.cpp's own.
+fn choose_tokenizer(header: &ModelHeader, engine: &LlamaEngine) -> (Arc<dyn Tokenizer>, Option<String>) {
+    let own = engine.tokenizer();
+    let why = match &header.tokenizer {
+        Ok(tokenizer) => match agreement::first_difference(tokenizer.as_ref(), own.as_ref()) {
+            None => return (tokenizer.clone(), None),
+            Some(difference) => difference,
+        },
+        Err(why) => why.clone(),
     };
-    if !path.is_file() {
-        let hint = if name.contains(['/', '.']) {
-            String::new()
-        } else {
-            "; write `demo` for the bundled model, a path to a GGUF file, or hf://owner/repository/file.gguf"
-                .into()
-        };
-        return Err(ModelError::Missing { path, hint });
-    }
-    let sha256 = file_sha256(&path, &places.cache)?;
-    if let Some(expected) = expected_sha256
-        && !expected.eq_ignore_ascii_case(&sha256)
-    {
-        return Err(ModelError::Checksum { path, found: sha256, expected: expected.to_ascii_lowercase() });
-    }
-    Ok(ModelFile { path, pin: ModelPin { name: short_name(name), sha256 } })
-}
-
-/// The name that queues and reports show: the file's stem.
-fn short_name(name: &str) -> String {
-    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
-}
-
-/// llama.cpp maps a file into memory, so the bundled bytes are written to the user's cache once.
-fn unpack_demo(cache: &Path) -> Result<PathBuf, ModelError> {
-    let digest = copymill_campaign::sha256_hex(DEMO);
-    let path = cache.join(format!("demo-{}.gguf", &digest[..12]));
-    if fs::metadata(&path).is_ok_and(|found| found.len() == DEMO.len() as u64) {
-        return Ok(path);
-    }
-    let create = |source| ModelError::Io { action: "create", path: cache.to_owned(), source };
-    fs::create_dir_all(cache).map_err(create)?;
-    let half = path.with_extension(format!("{}.part", std::process::id()));
-    let write = fs::write(&half, DEMO).and_then(|()| fs::rename(&half, &path));
-    write.map_err(|source| ModelError::Io { action: "write", path: path.clone(), source })?;
-    Ok(path)
-}
-
-fn fetch_from_hub(name: &str, address: &str) -> Result<PathBuf, ModelError> {
-    let bad = || ModelError::BadAddress(name.to_owned());
-    let mut parts = address.splitn(3, '/');
-    let (owner, repository) = (parts.next().ok_or_else(bad)?, parts.next().ok_or_else(bad)?);
-    let file = parts.next().filter(|file| !file.is_empty()).ok_or_else(bad)?;
-    let failed = |error: hf_hub::api::sync::ApiError| ModelError::Hub {
-        address: name.into(),
-        reason: error.to_string(),
-    };
-    // The hub's own cache folder and token are used, so that files fetched by other tools are found.
-    let api = hf_hub::api::sync::ApiBuilder::from_env().build().map_err(failed)?;
-    api.model(format!("{owner}/{repository}")).get(file).map_err(failed)
-}
-
-/// SHA-256 of a file. Hashing gigabytes takes seconds, so results are remembered by path, size and time of change.
-fn file_sha256(path: &Path, cache: &Path) -> Result<String, ModelError> {
-    let failed = |source| ModelError::Io { action: "read", path: path.to_owned(), source };
-    let metadata = fs::metadata(path).map_err(failed)?;
-    let changed = metadata.modified().map_err(failed)?;
-    let absolute = fs::canonicalize(path).map_err(failed)?;
-    let key = copymill_campaign::sha256_hex(
-        format!("{}\0{}\0{changed:?}", absolute.display(), metadata.len()).as_bytes(),
-    );
-    let remembered = cache.join("sha256").join(key);
-    if let Ok(digest) = fs::read_to_string(&remembered)
-        && digest.len() == 64
-    {
-        return Ok(digest);
-    }
-    let mut file = fs::File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-    // Not being able to remember costs time only.
-    if let Some(folder) = remembered.parent() {
-        let half = remembered.with_extension(std::process::id().to_string());
-        let _ = fs::create_dir_all(folder)
-            .and_then(|()| fs::write(&half, &digest))
-            .and_then(|()| fs::rename(&half, &remembered));
-    }
-    Ok(digest)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_missing_model_a_bad_address_and_a_wrong_checksum_say_what_to_do() {
-        let folder = tempfile::tempdir().unwrap();
-        let places = ModelPlaces { base: folder.path().into(), cache: folder.path().join("cache") };
-        let error = |name: &str, sha: Option<&str>| locate_model(name, sha, &places).unwrap_err().to_string();
-        assert!(error("tiny", None).contains("write `demo`"));
-        assert!(error("models/none.gguf", None).contains("models/none.gguf"));
-        assert!(error("hf://owner", None).contains("hf://owner/repository/file.gguf"));
-        fs::write(folder.path().join("a.gguf"), b"abc").unwrap();
-        assert!(error("a.gguf", Some(&"0".repeat(64))).contains("ba7816bf"));
-        let sha256 = copymill_campaign::sha256_hex(b"abc");
-        let found = locate_model("a.gguf", Some(&sha256), &places).unwrap();
-        assert_eq!(found.pin, ModelPin { name: "a".into(), sha256 });
-    }
-
-    #[test]
-    fn a_file_that_changes_is_hashed_again() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("model.gguf");
-        for content in ["one", "three"] {
-            fs::write(&path, content).unwrap();
-            assert_eq!(
-                file_sha256(&path, &folder.path().join("cache")).unwrap(),
-                copymill_campaign::sha256_hex(content.as_bytes())
-            );
-        }
-    }
+    (own, Some(format!("llama.cpp's own tokenizer is used, which is slower: {why}")))
 }

@@ -3,8 +3,8 @@
 mod campaign_run;
 mod cli;
 mod commands;
+mod engine_options;
 mod exit;
-mod model;
 mod output;
 mod report;
 mod settings;

@@ -4,7 +4,7 @@ use std::{env, path::PathBuf};
 
 use copymill_service::logging::{self, LogOutput};
 
-use crate::exit::{OrUsage, usage};
+use crate::exit::{OrUserError, usage};
 
 /// Environment variables and what they do, for `copymill --help`.
 pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
@@ -15,8 +15,9 @@ pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
     ("NO_COLOR", "no colours, even on a terminal"),
 ];
 
-/// llama.cpp warns about contexts that the engine sizes on purpose; its errors are enough.
-const DEFAULT_LOG: &str = "warn,llama-cpp-2=error";
+/// llama.cpp warns about contexts that the engine sizes on purpose; its errors are enough. Fetching a model takes time
+/// and is worth a word.
+const DEFAULT_LOG: &str = "warn,copymill_model=info,llama-cpp-2=error";
 
 /// Settings of the process.
 pub(crate) struct Settings {
@@ -59,6 +60,8 @@ fn variable(name: &str) -> anyhow::Result<Option<String>> {
         Ok(value) if value.is_empty() => Ok(None),
         Ok(value) => Ok(Some(value)),
         Err(env::VarError::NotPresent) => Ok(None),
-        Err(error) => Err(error).or_usage().map_err(|error| error.context(format!("{name} cannot be read"))),
+        Err(error) => {
+            Err(error).or_user_error().map_err(|error| error.context(format!("{name} cannot be read")))
+        }
     }
 }

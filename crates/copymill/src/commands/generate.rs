@@ -5,12 +5,14 @@ use std::path::Path;
 use anyhow::bail;
 use clap::Args;
 use copymill_engine::{FinishReason, Generation, Request, Sampling};
+use copymill_model::ModelHeader;
+use copymill_scheduler::locate;
 use copymill_tokenizer::{Segment, Trust};
+use copymill_worker::LoadedModel;
 
 use crate::{
-    campaign_run::locate,
+    engine_options::{EngineOptions, load},
     exit::{Exit, usage},
-    model::{EngineOptions, LoadedModel, ModelHeader},
     output::{self, QUIET, STRONG},
     settings::Settings,
 };
@@ -80,7 +82,7 @@ impl Generate {
             return Err(usage("the prompt is empty; give a text to continue"));
         }
         let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &settings.cache)?)?;
-        let model = header.load(&self.engine).await?;
+        let model = load(&header, &self.engine).await?;
         let request = self.request(&header, &model)?;
         let context = u64::from(model.engine.info().context_tokens);
         let tokens = request.prompt.len() as u64;

@@ -13,7 +13,7 @@ use copymill_scheduler::audience::{AudienceOptions, AudienceReader};
 
 use crate::{
     campaign_run::{command_name, shell_word},
-    exit::{Exit, OrUsage, usage},
+    exit::{Exit, OrUserError, usage},
     output,
 };
 
@@ -36,7 +36,8 @@ pub(crate) struct Init {
 
 impl Init {
     pub(crate) fn execute(self) -> anyhow::Result<Exit> {
-        let mut reader = AudienceReader::open(&self.recipients, AudienceOptions::default()).or_usage()?;
+        let mut reader =
+            AudienceReader::open(&self.recipients, AudienceOptions::default()).or_user_error()?;
         let columns = reader.columns().to_vec();
         let mut rows = Vec::new();
         while rows.len() < SAMPLE_ROWS
@@ -68,7 +69,7 @@ fn source_beside(recipients: &Path, campaign: &Path) -> anyhow::Result<String> {
     let text = path
         .to_str()
         .with_context(|| format!("{} is no UTF-8 path; rename it", path.display()))
-        .or_usage()?;
+        .or_user_error()?;
     Ok(text.to_owned())
 }
 

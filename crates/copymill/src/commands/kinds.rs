@@ -1,11 +1,8 @@
 //! `copymill kinds`: what can be written, and definitions to start an own kind from.
 
-use std::path::Path;
-
 use clap::Args;
-use copymill_campaign::nearest;
 use copymill_content::Kind;
-use serde_json::Value;
+use copymill_scheduler::unknown_kind;
 
 use crate::{
     exit::{Exit, usage},
@@ -26,7 +23,9 @@ pub(crate) struct Kinds {
 impl Kinds {
     pub(crate) fn execute(self) -> anyhow::Result<Exit> {
         if let Some(name) = &self.name {
-            let text = Kind::built_in_text(name).ok_or_else(|| usage(unknown(name)))?;
+            let Some(text) = Kind::built_in_text(name) else {
+                return Err(usage(unknown_kind(name)));
+            };
             output::line(text.trim_end());
             return Ok(Exit::Done);
         }
@@ -36,31 +35,4 @@ impl Kinds {
         }
         Ok(Exit::Done)
     }
-}
-
-/// The definition of a kind: a file `kinds/NAME.yaml` beside the campaign, else a built-in one.
-pub(crate) fn definition(name: &str, base: &Path) -> Result<Value, String> {
-    // A name is no path: a campaign cannot read files from elsewhere.
-    let own = base.join("kinds").join(format!("{name}.yaml"));
-    if is_name(name) && own.is_file() {
-        let text = std::fs::read_to_string(&own)
-            .map_err(|error| format!("{} cannot be read: {error}", own.display()))?;
-        let kind = Kind::parse(&text, &own.display().to_string()).map_err(|error| error.to_string())?;
-        return Ok(kind.to_value());
-    }
-    Kind::built_in(name).map(|kind| kind.to_value()).ok_or_else(|| unknown(name))
-}
-
-fn is_name(name: &str) -> bool {
-    !name.is_empty() && name.chars().all(|c| c.is_ascii_alphanumeric() || matches!(c, '_' | '-'))
-}
-
-fn unknown(name: &str) -> String {
-    let near = nearest(name, Kind::built_in_names()).map(|near| format!("; did you mean `{near}`?"));
-    let names: Vec<&str> = Kind::built_in_names().collect();
-    format!(
-        "there is no kind `{name}`{}; built in are {}, and your own is a file kinds/{name}.yaml beside the campaign",
-        near.unwrap_or_default(),
-        names.join(", ")
-    )
 }

@@ -3,12 +3,12 @@
 use std::path::Path;
 
 use clap::Args;
+use copymill_model::ModelHeader;
+use copymill_scheduler::locate;
 use copymill_tokenizer::ChatTemplate;
 
 use crate::{
-    campaign_run::locate,
     exit::Exit,
-    model::ModelHeader,
     output::{self, STRONG, item},
     settings::Settings,
 };

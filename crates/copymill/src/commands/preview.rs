@@ -7,14 +7,13 @@ use std::{path::PathBuf, sync::Arc};
 use clap::Args;
 use copymill_campaign::Outcome;
 use copymill_engine::Constraint;
-use copymill_scheduler::audience::Record;
+use copymill_scheduler::{Prepared, audience::Record, prepare};
 use copymill_worker::{Generator, Progress, Rules, Settled, Subject};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::{
-    campaign_run::{Prepared, prepare},
+    engine_options::{EngineOptions, load},
     exit::{Exit, usage},
-    model::EngineOptions,
     output,
     settings::Settings,
 };
@@ -55,7 +54,7 @@ impl Preview {
             prepared.check_fit(&encoder, prepared.checked.model.context())?;
         }
         let records = prepared.records(self.row, usize::from(self.n))?;
-        let model = prepared.checked.model.load(&self.engine).await?;
+        let model = load(&prepared.checked.model, &self.engine).await?;
         prepared.check_fit(&model.encoder, u64::from(model.engine.info().context_tokens))?;
         let progress = Arc::new(Progress::default());
         let generator = Generator { engine: model.engine, encoder: model.encoder, progress };

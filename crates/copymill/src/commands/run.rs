@@ -6,12 +6,12 @@ mod work;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
-use copymill_scheduler::differences;
+use copymill_scheduler::{Prepared, differences, prepare};
 
 use crate::{
-    campaign_run::{OutputFolder, Prepared, Standing, prepare},
+    campaign_run::{OutputFolder, Standing},
+    engine_options::EngineOptions,
     exit::{Exit, usage},
-    model::EngineOptions,
     output,
     settings::Settings,
 };

@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 
 use clap::Args;
+use copymill_scheduler::{Prepared, prepare};
 
 use crate::{
-    campaign_run::{Prepared, prepare},
     exit::Exit,
     output::{self, GOOD, item},
     settings::Settings,

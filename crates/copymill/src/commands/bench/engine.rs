@@ -10,11 +10,12 @@ use copymill_engine::{
     bench::{Comparison, Round, Workload, compare, random_model},
 };
 
+use copymill_scheduler::{locate, prepare};
+
 use super::pipeline::write_inputs;
 use crate::{
-    campaign_run::{locate, prepare},
+    engine_options::EngineOptions,
     exit::Exit,
-    model::EngineOptions,
     output::{self, QUIET, STRONG, item},
     settings::Settings,
 };

@@ -12,7 +12,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use copymill_campaign::{CampaignKeys, CampaignState, Manifest};
 use copymill_engine::{ByteTokenizer, ScriptedAnswer, ScriptedEngine};
-use copymill_scheduler::{Acceptance, Ended, Lease, accept};
+use copymill_scheduler::{Acceptance, Ended, Lease, Prepared, accept, prepare};
 use copymill_service::Shutdown;
 use copymill_store::{FolderStore, Store};
 use copymill_tokenizer::PromptEncoder;
@@ -21,7 +21,7 @@ use tokio::sync::watch;
 
 use super::machine::{cpu_seconds, peak_resident_bytes};
 use crate::{
-    campaign_run::{Extent, Prepared, Reporter, Work, execute, prepare},
+    campaign_run::{Extent, Reporter, Work, execute},
     exit::Exit,
     output::{self, STRONG, item},
     settings::Settings,

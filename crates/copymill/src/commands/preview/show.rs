@@ -1,14 +1,12 @@
 //! A message on the terminal: what the recipient gets, and how it came about.
 
 use copymill_campaign::Outcome;
+use copymill_scheduler::Prepared;
 use copymill_scheduler::audience::Record;
 use copymill_worker::Settled;
 use serde_json::{Map, Value};
 
-use crate::{
-    campaign_run::Prepared,
-    output::{self, BAD, GOOD, QUIET, STRONG, WARNING},
-};
+use crate::output::{self, BAD, GOOD, QUIET, STRONG, WARNING};
 
 /// Width of the names on the left.
 const NAMES: usize = 12;

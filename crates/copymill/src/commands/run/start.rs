@@ -3,14 +3,11 @@
 use std::time::Duration;
 
 use copymill_campaign::{Accepted, CampaignKeys};
-use copymill_scheduler::{Acceptance, Lease, accept};
+use copymill_scheduler::{Acceptance, Lease, Prepared, accept};
+use copymill_worker::LoadedModel;
 
 use super::{Run, changed};
-use crate::{
-    campaign_run::{OutputFolder, Prepared},
-    model::LoadedModel,
-    output,
-};
+use crate::{campaign_run::OutputFolder, engine_options::load, output};
 
 /// Waiting that takes longer is worth a word.
 const QUIET_WAIT: Duration = Duration::from_secs(1);
@@ -37,7 +34,7 @@ pub(super) async fn ready(
     folder: &OutputFolder,
     prepared: &Prepared,
 ) -> anyhow::Result<(LoadedModel, Accepted)> {
-    let model = prepared.checked.model.load(&command.engine).await?;
+    let model = load(&prepared.checked.model, &command.engine).await?;
     prepared.check_fit(&model.encoder, u64::from(model.engine.info().context_tokens))?;
     if command.fresh {
         folder.clear().await?;

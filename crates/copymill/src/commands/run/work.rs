@@ -4,19 +4,17 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use copymill_campaign::{Accepted, CampaignKeys, CampaignState, Manifest};
-use copymill_scheduler::{Ended, Lease};
+use copymill_scheduler::{Ended, Lease, Prepared};
 use copymill_service::Shutdown;
-use copymill_worker::{Generator, Progress};
+use copymill_worker::{Generator, LoadedModel, Progress};
 use tokio::sync::watch;
 
 use super::Run;
 use crate::{
     campaign_run::{
-        Extent, NextSteps, OutputFolder, Prepared, Reporter, Work, command_name, execute, print_summary,
-        shell_word,
+        Extent, NextSteps, OutputFolder, Reporter, Work, command_name, execute, print_summary, shell_word,
     },
     exit::Exit,
-    model::LoadedModel,
     output, report,
     settings::Settings,
 };

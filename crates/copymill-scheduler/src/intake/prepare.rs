@@ -5,64 +5,61 @@ use std::path::Path;
 use anyhow::Context;
 use copymill_campaign::{Accepted, CampaignId, SourcePin};
 use copymill_content::Content;
-use copymill_scheduler::{
-    Source,
-    audience::{AudienceOptions, AudienceReader, Record},
-};
 use copymill_tokenizer::PromptEncoder;
 
-use super::check::{Checked, check};
-use crate::exit::{OrUsage, usage};
+use super::{Checked, OrUserError, check, user_error};
+use crate::Source;
+use crate::audience::{AudienceOptions, AudienceReader, Record};
 
 /// A campaign that can start.
-pub(crate) struct Prepared {
+pub struct Prepared {
     /// The campaign and its files.
-    pub(crate) checked: Checked,
+    pub checked: Checked,
     /// The campaign as it would be accepted now.
-    pub(crate) accepted: Accepted,
+    pub accepted: Accepted,
     /// Its prompt, checks and rendering.
-    pub(crate) content: Content,
+    pub content: Content,
     /// Its audience.
-    pub(crate) source: Source,
+    pub source: Source,
 }
 
 /// Checks a campaign and reads its audience.
-pub(crate) fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
+pub fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
     let checked = check(path, cache)?;
-    let source = Source::scan(checked.audience.clone(), &checked.file).or_usage()?;
+    let source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
     if source.records == 0 {
-        return Err(usage(format!("the audience {} has no recipients", checked.audience.display())));
+        return Err(user_error(format!("the audience {} has no recipients", checked.audience.display())));
     }
     let accepted = accepted(&checked, &source)?;
-    let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_usage()?;
+    let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_user_error()?;
     Ok(Prepared { checked, accepted, content, source })
 }
 
 impl Prepared {
     /// (row, variant) pairs.
-    pub(crate) fn messages(&self) -> u64 {
+    pub fn messages(&self) -> u64 {
         self.source.records * u64::from(self.accepted.file.variants)
     }
 
     /// Whether `segment_by` was asked for and gives too many segments.
-    pub(crate) fn has_too_many_segments(&self) -> bool {
+    pub fn has_too_many_segments(&self) -> bool {
         !self.accepted.file.audience.segment_by.is_empty() && !self.accepted.segmented
     }
 
     /// Segments whose copy is generated; none where the campaign generates per row.
-    pub(crate) fn segments(&self) -> Option<u64> {
+    pub fn segments(&self) -> Option<u64> {
         self.source.segments.as_ref().map(|segments| segments.len() as u64)
     }
 
     /// The values that make a row's segment.
-    pub(crate) fn segment_of(&self, values: &[String]) -> Vec<String> {
+    pub fn segment_of(&self, values: &[String]) -> Vec<String> {
         let column = |name: &String| self.accepted.columns.iter().position(|column| column == name);
         let columns = self.accepted.file.audience.segment_by.iter().filter_map(column);
         columns.filter_map(|column| values.get(column).cloned()).collect()
     }
 
     /// The records from an ordinal on, as the audience has them.
-    pub(crate) fn records(&self, from: u64, count: usize) -> anyhow::Result<Vec<Record>> {
+    pub fn records(&self, from: u64, count: usize) -> anyhow::Result<Vec<Record>> {
         let options = AudienceOptions::of(&self.accepted.file.audience);
         let mut reader = AudienceReader::open(&self.checked.audience, options)?;
         reader.skip(from)?;
@@ -76,14 +73,14 @@ impl Prepared {
     }
 
     /// Counts the tokens of the first usable row's prompt and fails where it leaves no room for the answer.
-    pub(crate) fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<Option<u64>> {
+    pub fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<Option<u64>> {
         let Some(values) = self.first_prompt_values()? else { return Ok(None) };
         let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        let prompt = self.content.prompt(&values, None).map_err(usage)?;
-        let tokens = encoder.encode(&prompt.system, &prompt.user).or_usage()?.len() as u64;
+        let prompt = self.content.prompt(&values, None).map_err(user_error)?;
+        let tokens = encoder.encode(&prompt.system, &prompt.user).or_user_error()?.len() as u64;
         let answer = u64::from(self.accepted.file.sampling.max_tokens);
         if tokens + answer > context {
-            return Err(usage(format!(
+            return Err(user_error(format!(
                 "the first prompt has {tokens} tokens and an answer may have {answer}, but the model `{}` takes {context} \
                  together; shorten the brief, facts or prompt, lower sampling.max_tokens, or choose another model",
                 self.accepted.file.model

@@ -4,6 +4,10 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 use copymill_engine::{KvLayout, KvType, LlamaSettings};
+use copymill_model::ModelHeader;
+use copymill_worker::{LoadedModel, load_model};
+
+use crate::output;
 
 /// Engine options; what is not given is chosen from the machine, and the start-up line says what was chosen.
 #[derive(Args, Debug, Clone, Default)]
@@ -87,4 +91,14 @@ impl EngineOptions {
         settings.micro_batch = self.micro_batch.unwrap_or(settings.micro_batch).min(settings.batch);
         settings
     }
+}
+
+/// Loads a model and says what was chosen.
+pub(crate) async fn load(header: &ModelHeader, options: &EngineOptions) -> anyhow::Result<LoadedModel> {
+    let model = load_model(header, options.settings(&header.file.path)).await?;
+    output::note(&model.engine.info().start_line);
+    if let Some(warning) = &model.tokenizer_warning {
+        output::warn(warning);
+    }
+    Ok(model)
 }

@@ -9,39 +9,34 @@ use anyhow::Context;
 use copymill_campaign::{
     CampaignFile, Inspection, ParsedCampaign, Problem, Problems, check_columns, inspect_campaign, nearest,
 };
-use copymill_scheduler::audience::{AudienceOptions, AudienceReader, Detected};
-use copymill_worker::{ModelFile, ModelPlaces, locate_model};
+use copymill_model::{ModelFile, ModelHeader, ModelPlaces, locate_model};
 use serde_json::Value;
 
-use crate::{
-    commands::kinds,
-    exit::{OrUsage, usage},
-    model::ModelHeader,
-    output,
-};
+use super::{OrUserError, kind_definition, user_error};
+use crate::audience::{AudienceOptions, AudienceReader, Detected};
 
 /// A campaign in which nothing is wrong as far as its files tell.
-pub(crate) struct Checked {
+pub struct Checked {
     /// What it says.
-    pub(crate) file: CampaignFile,
+    pub file: CampaignFile,
     /// The folder that its paths are relative to.
-    pub(crate) base: PathBuf,
+    pub base: PathBuf,
     /// The audience file.
-    pub(crate) audience: PathBuf,
+    pub audience: PathBuf,
     /// Names of its columns.
-    pub(crate) columns: Vec<String>,
+    pub columns: Vec<String>,
     /// What its format is.
-    pub(crate) detected: Detected,
+    pub detected: Detected,
     /// The kind's definition.
-    pub(crate) kind: Value,
+    pub kind: Value,
     /// The text of the campaign's own prompt.
-    pub(crate) prompt: Option<String>,
+    pub prompt: Option<String>,
     /// The model's header.
-    pub(crate) model: ModelHeader,
+    pub model: ModelHeader,
 }
 
 /// Checks a campaign file and the files that it names. `cache` is where models are unpacked.
-pub(crate) fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
+pub fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
     let text = read_campaign(path)?;
     let shown = path.display().to_string();
     let Inspection { parsed, problems } = inspect_campaign(&text, &shown);
@@ -72,7 +67,7 @@ pub(crate) fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
 
 impl Checked {
     /// Folder for the output: the one that the command line names, or the campaign's own.
-    pub(crate) fn output(&self, named: Option<&Path>) -> PathBuf {
+    pub fn output(&self, named: Option<&Path>) -> PathBuf {
         named.map_or_else(|| self.base.join(&self.file.output), Path::to_owned)
     }
 }
@@ -106,7 +101,7 @@ impl Checks<'_> {
     }
 
     fn kind(&mut self) -> Option<Value> {
-        match kinds::definition(&self.parsed.file.kind, self.base) {
+        match kind_definition(&self.parsed.file.kind, self.base) {
             Ok(kind) => Some(kind),
             Err(message) => {
                 self.note("kind", message);
@@ -133,7 +128,7 @@ impl Checks<'_> {
             return None;
         }
         match locate(&file.model, file.model_sha256.as_deref(), self.base, self.cache)
-            .and_then(ModelHeader::read)
+            .and_then(|file| Ok(ModelHeader::read(file)?))
         {
             Ok(header) => Some(header),
             Err(error) => {
@@ -145,25 +140,15 @@ impl Checks<'_> {
 }
 
 /// Finds a model file; paths are relative to `base`.
-pub(crate) fn locate(
-    name: &str,
-    sha256: Option<&str>,
-    base: &Path,
-    cache: &Path,
-) -> anyhow::Result<ModelFile> {
+pub fn locate(name: &str, sha256: Option<&str>, base: &Path, cache: &Path) -> anyhow::Result<ModelFile> {
     let places = ModelPlaces { base: base.to_owned(), cache: cache.to_owned() };
-    if name.starts_with("hf://") {
-        output::note(format_args!(
-            "looking for {name} in the cache of the hub; fetching it where it is not there …"
-        ));
-    }
-    locate_model(name, sha256, &places).or_usage()
+    locate_model(name, sha256, &places).or_user_error()
 }
 
 fn read_campaign(path: &Path) -> anyhow::Result<String> {
     let shown = path.display();
     if path.is_dir() {
-        return Err(usage(format!("{shown} is a folder; name the campaign file in it")));
+        return Err(user_error(format!("{shown} is a folder; name the campaign file in it")));
     }
     let bytes = match std::fs::read(path) {
         Err(error) if error.kind() == ErrorKind::NotFound => {
@@ -171,12 +156,12 @@ fn read_campaign(path: &Path) -> anyhow::Result<String> {
                 || "`copymill init recipients.csv` writes one".to_owned(),
                 |near| format!("did you mean {near}?"),
             );
-            return Err(usage(format!("there is no campaign file {shown}; {hint}")));
+            return Err(user_error(format!("there is no campaign file {shown}; {hint}")));
         }
-        read => read.with_context(|| format!("the campaign {shown} cannot be read")).or_usage()?,
+        read => read.with_context(|| format!("the campaign {shown} cannot be read")).or_user_error()?,
     };
     String::from_utf8(bytes)
-        .map_err(|_| usage(format!("the campaign {shown} is not UTF-8; save it as UTF-8")))
+        .map_err(|_| user_error(format!("the campaign {shown} is not UTF-8; save it as UTF-8")))
 }
 
 /// A file beside a missing one with nearly its name.
@@ -191,6 +176,7 @@ fn near_file(path: &Path) -> Option<String> {
 
 fn refuse(path: &str, problems: Vec<Problem>) -> anyhow::Error {
     let problems = Problems::new(problems);
-    let count = problems.as_slice().len() as u64;
-    usage(format!("{} in {path}\n{problems}", output::counted(count, "problem")))
+    let count = problems.as_slice().len();
+    let plural = if count == 1 { "" } else { "s" };
+    user_error(format!("{count} problem{plural} in {path}\n{problems}"))
 }

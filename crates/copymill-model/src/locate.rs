@@ -1,0 +1,148 @@
+//! Finding a model file: the bundled one, a path, or a file of the Hugging Face hub; checked by SHA-256.
+
+use std::{
+    fs,
+    path::{Path, PathBuf},
+};
+
+use copymill_campaign::ModelPin;
+
+use crate::{digest::file_sha256, hub::fetch_from_hub};
+
+/// The demonstration model, a part of the program so that `model: demo` works wherever it is installed.
+static DEMO: &[u8] =
+    include_bytes!(concat!(env!("CARGO_MANIFEST_DIR"), "/../../examples/demo-model/demo.gguf"));
+
+/// A model file that is there and has the checksum asked for.
+#[derive(Debug, Clone)]
+pub struct ModelFile {
+    /// Where it is.
+    pub path: PathBuf,
+    /// What the campaign calls it, and its checksum.
+    pub pin: ModelPin,
+}
+
+/// Why there is no model file.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelError {
+    /// The path leads nowhere.
+    #[error("there is no model file {path}{hint}", path = path.display())]
+    Missing {
+        /// The path.
+        path: PathBuf,
+        /// What to do.
+        hint: String,
+    },
+    /// `hf://` is followed by something else than owner, repository and file.
+    #[error("`{0}` names no file of the hub; write hf://owner/repository/file.gguf")]
+    BadAddress(String),
+    /// The hub did not give the file.
+    #[error(
+        "{address} could not be fetched: {reason}; a gated model needs the environment variable HF_TOKEN"
+    )]
+    Hub {
+        /// The address.
+        address: String,
+        /// Why.
+        reason: String,
+    },
+    /// The file is another one.
+    #[error("{path} has the sha256 {found}, the campaign asks for {expected}", path = path.display())]
+    Checksum {
+        /// The file.
+        path: PathBuf,
+        /// Its checksum.
+        found: String,
+        /// What the campaign says.
+        expected: String,
+    },
+    /// The disk failed.
+    #[error("could not {action} {path}", path = path.display())]
+    Io {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: std::io::Error,
+    },
+}
+
+/// Where models are looked for and kept.
+#[derive(Debug, Clone)]
+pub struct ModelPlaces {
+    /// Relative paths start here: the campaign file's folder.
+    pub base: PathBuf,
+    /// Folder for the unpacked demonstration model and for remembered checksums.
+    pub cache: PathBuf,
+}
+
+/// Finds the model that a campaign names. Blocks.
+pub fn locate_model(
+    name: &str,
+    expected_sha256: Option<&str>,
+    places: &ModelPlaces,
+) -> Result<ModelFile, ModelError> {
+    let path = match name.strip_prefix("hf://") {
+        _ if name == "demo" => unpack_demo(&places.cache)?,
+        Some(address) => fetch_from_hub(name, address)?,
+        None => places.base.join(name),
+    };
+    if !path.is_file() {
+        let hint = if name.contains(['/', '.']) {
+            String::new()
+        } else {
+            "; write `demo` for the bundled model, a path to a GGUF file, or hf://owner/repository/file.gguf"
+                .into()
+        };
+        return Err(ModelError::Missing { path, hint });
+    }
+    let sha256 = file_sha256(&path, &places.cache)?;
+    if let Some(expected) = expected_sha256
+        && !expected.eq_ignore_ascii_case(&sha256)
+    {
+        return Err(ModelError::Checksum { path, found: sha256, expected: expected.to_ascii_lowercase() });
+    }
+    Ok(ModelFile { path, pin: ModelPin { name: short_name(name), sha256 } })
+}
+
+/// The name that queues and reports show: the file's stem.
+fn short_name(name: &str) -> String {
+    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+}
+
+/// llama.cpp maps a file into memory, so the bundled bytes are written to the user's cache once.
+fn unpack_demo(cache: &Path) -> Result<PathBuf, ModelError> {
+    let digest = copymill_campaign::sha256_hex(DEMO);
+    let path = cache.join(format!("demo-{}.gguf", &digest[..12]));
+    if fs::metadata(&path).is_ok_and(|found| found.len() == DEMO.len() as u64) {
+        return Ok(path);
+    }
+    let create = |source| ModelError::Io { action: "create", path: cache.to_owned(), source };
+    fs::create_dir_all(cache).map_err(create)?;
+    let half = path.with_extension(format!("{}.part", std::process::id()));
+    let write = fs::write(&half, DEMO).and_then(|()| fs::rename(&half, &path));
+    write.map_err(|source| ModelError::Io { action: "write", path: path.clone(), source })?;
+    Ok(path)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_missing_model_a_bad_address_and_a_wrong_checksum_say_what_to_do() {
+        let folder = tempfile::tempdir().unwrap();
+        let places = ModelPlaces { base: folder.path().into(), cache: folder.path().join("cache") };
+        let error = |name: &str, sha: Option<&str>| locate_model(name, sha, &places).unwrap_err().to_string();
+        assert!(error("tiny", None).contains("write `demo`"));
+        assert!(error("models/none.gguf", None).contains("models/none.gguf"));
+        assert!(error("hf://owner", None).contains("hf://owner/repository/file.gguf"));
+        fs::write(folder.path().join("a.gguf"), b"abc").unwrap();
+        assert!(error("a.gguf", Some(&"0".repeat(64))).contains("ba7816bf"));
+        let sha256 = copymill_campaign::sha256_hex(b"abc");
+        let found = locate_model("a.gguf", Some(&sha256), &places).unwrap();
+        assert_eq!(found.pin, ModelPin { name: "a".into(), sha256 });
+    }
+}
