@@ -1,9 +1,11 @@
 //! What the end-to-end tests share: a folder with a campaign, the real program run on it, and real servers.
 
+mod cluster;
 mod output;
 pub mod s3;
 pub mod servers;
 mod workplace;
 
+pub use cluster::{Cluster, Program};
 pub use output::{Message, messages, segment_lines};
 pub use workplace::{Finished, Running, Workplace, program, repository};

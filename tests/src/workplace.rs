@@ -19,11 +19,11 @@ pub fn repository() -> PathBuf {
         .to_owned()
 }
 
-/// The program under test: built by `make build`, in the folder where this test was built too.
-pub fn program() -> PathBuf {
+/// A program under test: built by `make build`, in the folder where this test was built too.
+pub fn program(name: &str) -> PathBuf {
     let test = std::env::current_exe().expect("a running test has a path");
     let release = test.ancestors().nth(2).expect("tests are in target/release/deps");
-    let program = release.join("copymill");
+    let program = release.join(name);
     assert!(program.exists(), "{} is missing: run `make build` first", program.display());
     program
 }
@@ -83,7 +83,7 @@ impl Workplace {
 
     /// The program with arguments, in the folder.
     pub fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(program());
+        let mut command = Command::new(program("copymill"));
         command.args(arguments).current_dir(self.folder.path()).stdin(Stdio::null());
         // Tests run side by side: threads of several engines that wait for each other would keep the cores from working.
         command.env("OMP_THREAD_LIMIT", "1");

@@ -59,6 +59,10 @@ pub struct CampaignFile {
     /// Fields of a message that is rendered where no attempt passed: texts, or lists of texts.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fallback: Option<IndexMap<String, FieldValue>>,
+    /// Share of the workers in a cluster, relative to other campaigns of the same model.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1, max = 100))]
+    pub weight: u32,
     /// Folder for the output, relative to the campaign file.
     #[serde(default = "default_output")]
     #[schemars(length(min = 1))]
@@ -236,6 +240,12 @@ pub struct SourcePin {
     pub bytes: u64,
     /// SHA-256 of its content.
     pub sha256: String,
+    /// Records in it, unusable ones included.
+    #[serde(default)]
+    pub records: u64,
+    /// The object that holds a copy of it, in a store that others share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
 }
 
 /// A model file.

@@ -1,6 +1,9 @@
 //! Where a campaign's objects are in the store.
 
-use crate::{ChunkId, ChunkKind};
+use crate::{CampaignId, ChunkId, ChunkKind};
+
+/// What the keys of marks for unfinished campaigns start with.
+pub const ACTIVE_PREFIX: &str = "active/";
 
 /// Keys of one campaign's objects below its root: `campaigns/<id>/` in a shared store, nothing in a local folder.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -12,6 +15,11 @@ impl CampaignKeys {
     /// Keys of a campaign that has the whole store to itself (`copymill run`).
     pub fn alone() -> Self {
         Self { root: String::new() }
+    }
+
+    /// Keys of a campaign in a shared store.
+    pub fn of(campaign: &CampaignId) -> Self {
+        Self::under(format!("campaigns/{campaign}/"))
     }
 
     /// Keys below a root such as `campaigns/01J…/`, which ends in a slash.

@@ -4,6 +4,7 @@
 
 mod audience;
 mod chunk;
+mod control;
 mod file;
 mod id;
 mod keys;
@@ -20,12 +21,13 @@ mod validate;
 
 pub use audience::is_merge_name;
 pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
+pub use control::{Action, BROADCAST_TOPIC, CONTROL_QUEUE, HEARTBEATS_TOPIC, Heartbeat, HeldChunk, Order};
 pub use file::{
     Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator,
     SourcePin, VARIANTS_MAX,
 };
-pub use id::CampaignId;
-pub use keys::CampaignKeys;
+pub use id::{CampaignId, NotACampaignId};
+pub use keys::{ACTIVE_PREFIX, CampaignKeys};
 pub use line::{OutputLine, Rendered, SegmentLine, TokenUse};
 pub use lines::{
     LineError, LineReader, LineWriter, count_messages, count_segments, decode_header, decode_input,

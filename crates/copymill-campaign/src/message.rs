@@ -29,6 +29,9 @@ pub enum Event {
     Started {
         /// The job.
         job: ChunkJob,
+        /// Who; its heartbeats name the chunk until it is done.
+        #[serde(default)]
+        worker: String,
     },
     /// The chunk's output object is durable.
     Done {
@@ -54,6 +57,18 @@ pub enum Event {
     },
 }
 
+impl Event {
+    /// The job that it is about.
+    pub fn job(&self) -> &ChunkJob {
+        match self {
+            Self::Started { job, .. }
+            | Self::Done { job, .. }
+            | Self::Returned { job }
+            | Self::Failed { job, .. } => job,
+        }
+    }
+}
+
 /// What a stored output object holds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct ChunkResult {
@@ -76,7 +91,9 @@ pub const EVENTS_QUEUE: &str = "copymill.events";
 
 /// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.
 pub fn jobs_queue(model: &crate::ModelPin) -> String {
+    // The last part of the name: the same file is called by a path here and by an address of the hub there.
+    let name = model.name.rsplit('/').next().unwrap_or_default().trim_end_matches(".gguf");
     let short: String =
-        model.name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
+        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
     format!("copymill.jobs.{short}.{}", &model.sha256[..model.sha256.len().min(12)])
 }

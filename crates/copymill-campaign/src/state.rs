@@ -51,6 +51,12 @@ pub struct CampaignState {
     pub v: u32,
     /// Where the campaign stands.
     pub phase: CampaignPhase,
+    /// Whether no further chunk is to begin.
+    #[serde(default)]
+    pub paused: bool,
+    /// Whether it is being cancelled: workers drop what they have of it.
+    #[serde(default)]
+    pub cancelling: bool,
     /// Why it failed; none otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -90,6 +96,8 @@ impl CampaignState {
         Self {
             v: 1,
             phase: CampaignPhase::Accepted,
+            paused: false,
+            cancelling: false,
             failure: None,
             epoch: 0,
             writer: String::new(),

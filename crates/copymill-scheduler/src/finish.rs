@@ -21,41 +21,69 @@ pub struct Results<'a> {
 }
 
 /// Writes manifest and `_SUCCESS` and ends the campaign.
-pub async fn finish(leader: &Leader, state: &mut StateFile, results: Results<'_>) -> anyhow::Result<()> {
+pub async fn complete(leader: &Leader, state: &mut StateFile, results: Results<'_>) -> anyhow::Result<()> {
     if state.state.phase != CampaignPhase::Finishing {
         state.state.advance(CampaignPhase::Finishing)?;
         state.save(&leader.lease).await?;
     }
-    let (manifest_key, success_key) = (leader.keys.manifest(), leader.keys.success());
-    let manifest = match leader.store.get(&manifest_key).await? {
-        Some(object) => object.body,
-        None => {
-            let body = Bytes::from(serde_json::to_vec_pretty(&manifest(leader, state, results).await?)?);
-            if leader.store.put(&manifest_key, body.clone(), Condition::IfAbsent).await? == Put::Refused {
-                bail!("{manifest_key} was written by another process; run the same command again");
-            }
-            body
-        }
-    };
+    let manifest = write_manifest(leader, state, results, (CampaignPhase::Completed, None)).await?;
     let success = Bytes::from(format!("{}\n", sha256_hex(&manifest)));
-    leader.store.put(&success_key, success, Condition::IfAbsent).await?;
+    leader.store.put(&leader.keys.success(), success, Condition::IfAbsent).await?;
     state.state.advance(CampaignPhase::Completed)?;
     state.save(&leader.lease).await
 }
 
-async fn manifest(leader: &Leader, state: &StateFile, results: Results<'_>) -> anyhow::Result<Manifest> {
+/// Ends a campaign that was cancelled or failed, with a manifest of what is there. `rows` are those of the audience.
+pub async fn end_early(
+    leader: &Leader,
+    state: &mut StateFile,
+    results: Results<'_>,
+    (phase, rows): (CampaignPhase, u64),
+) -> anyhow::Result<()> {
+    write_manifest(leader, state, results, (phase, Some(rows))).await?;
+    state.state.advance(phase)?;
+    state.save(&leader.lease).await
+}
+
+/// Writes the manifest, unless an earlier leader came this far; returns the one that is stored.
+async fn write_manifest(
+    leader: &Leader,
+    state: &StateFile,
+    results: Results<'_>,
+    ended: (CampaignPhase, Option<u64>),
+) -> anyhow::Result<Bytes> {
+    let key = leader.keys.manifest();
+    if let Some(object) = leader.store.get(&key).await? {
+        return Ok(object.body);
+    }
+    leader.lease.check()?;
+    let body = Bytes::from(serde_json::to_vec_pretty(&manifest(leader, state, results, ended).await?)?);
+    if leader.store.put(&key, body.clone(), Condition::IfAbsent).await? == Put::Refused {
+        bail!("{key} was written by another process; run the same command again");
+    }
+    Ok(body)
+}
+
+/// What is in force. Rows are counted from the objects where the campaign is complete.
+async fn manifest(
+    leader: &Leader,
+    state: &StateFile,
+    results: Results<'_>,
+    (phase, rows): (CampaignPhase, Option<u64>),
+) -> anyhow::Result<Manifest> {
     let campaign = &leader.campaign;
     let objects: Vec<_> =
         results.messages.iter().map(|(id, r)| object(leader, ChunkKind::Messages, id, r)).collect();
     let segments =
         results.segments.iter().map(|(id, r)| object(leader, ChunkKind::Segments, id, r)).collect();
-    let rows = objects.last().map_or(0, |object| object.rows.1);
+    let rows = rows.unwrap_or_else(|| objects.last().map_or(0, |object| object.rows.1));
     let outcomes = objects.iter().fold(OutcomeCounts::default(), |mut sum, object| {
         sum += object.outcomes;
         sum
     });
     let expected = rows * u64::from(campaign.file.variants);
-    if outcomes.total() != expected {
+    let unfinished = expected.saturating_sub(outcomes.total());
+    if outcomes.total() > expected || (phase == CampaignPhase::Completed && unfinished > 0) {
         bail!(
             "{} outcomes for {expected} messages: the output is damaged; start again with --fresh",
             outcomes.total()
@@ -66,12 +94,12 @@ async fn manifest(leader: &Leader, state: &StateFile, results: Results<'_>) -> a
         v: 1,
         campaign: campaign.id.clone(),
         name: campaign.file.campaign.clone(),
-        state: CampaignPhase::Completed,
+        state: phase,
         campaign_sha256: stored.map(|object| sha256_hex(&object.body)).unwrap_or_default(),
         model: campaign.model.clone(),
         rows,
         variants: campaign.file.variants,
-        totals: Totals { outcomes, unfinished: 0, ..state.state.totals.clone() },
+        totals: Totals { outcomes, unfinished, ..state.state.totals.clone() },
         objects,
         segments,
         accepted_at: campaign.accepted_at.clone(),

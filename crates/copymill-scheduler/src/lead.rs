@@ -1,45 +1,47 @@
-//! Leading one campaign: cut, publish a window, follow events, until every chunk is done.
+//! Leading one campaign: cut, publish as the window allows, follow what workers report, until every chunk is done.
 
-use std::{sync::Arc, time::Duration};
+mod failure;
+mod notes;
+mod stage;
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::{Context, bail};
-use copymill_broker::{Broker, Consumer, Delivery};
+use copymill_broker::{Broker, Delivery};
 use copymill_campaign::{
-    Accepted, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
-    EVENTS_QUEUE, Event, count_messages, count_segments, decode_header, jobs_queue,
+    Accepted, Action, CampaignKeys, CampaignPhase, CampaignState, ChunkJob, ChunkKind, Event, jobs_queue,
 };
 use copymill_store::Store;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
+
+pub use notes::{Note, Notes};
+use stage::Stage;
 
 use crate::{
-    finish,
-    lease::Lease,
-    plan::{self, CutChunk},
-    source::Source,
-    state_file::StateFile,
-    tracker::Tracker,
+    finish, lease::Lease, plan, source::Source, state_file::StateFile, tracker::Tracker, window::Member,
 };
 
-/// Chunks on the queue at once: more than any one process holds, so that it never waits for the leader.
-const WINDOW: usize = 64;
-/// Cut chunks that wait to be stored: reading goes on while one is written.
-const CUT_AHEAD: usize = 2;
-/// Events in hand at once.
-const EVENTS_IN_HAND: u16 = 32;
 const TICK: Duration = Duration::from_millis(200);
+/// A chunk on the queue that nobody begins, although later ones were begun, is lost after this long.
+const LOST_AFTER: Duration = Duration::from_secs(10);
 
 /// Leads one campaign from the state it is in.
 pub struct Leader {
     /// Where everything is kept.
     pub store: Arc<dyn Store>,
-    /// Where jobs go and events come from.
+    /// Where jobs go.
     pub broker: Arc<dyn Broker>,
     /// The campaign's keys.
     pub keys: CampaignKeys,
     /// The campaign.
     pub campaign: Arc<Accepted>,
     /// Proof that nobody else leads.
-    pub lease: Lease,
+    pub lease: Arc<Lease>,
+    /// Its part of the window of its model.
+    pub window: Member,
 }
 
 /// How a leader's work ended.
@@ -47,6 +49,10 @@ pub struct Leader {
 pub enum Ended {
     /// `_SUCCESS` is written.
     Completed,
+    /// A user ended it; what is there is in its manifest.
+    Cancelled,
+    /// It cannot go on; its state says why.
+    Failed,
     /// It was asked to stop; what is done is stored and the rest can go on later.
     Stopped,
 }
@@ -62,104 +68,117 @@ pub struct Signals {
     pub progress: watch::Sender<CampaignState>,
 }
 
+/// How the chunks of one kind ended.
+enum StageEnd {
+    Complete,
+    Cancelled,
+    Stopped,
+}
+
 impl Leader {
-    /// Works until the campaign is completed, or until the process drains and its workers are gone.
-    pub async fn lead(self, source: Source, mut signals: Signals) -> anyhow::Result<Ended> {
+    /// Works until the campaign has ended, or until the process drains and its workers are gone.
+    pub async fn lead(
+        &self,
+        source: Source,
+        mut notes: Notes,
+        mut signals: Signals,
+    ) -> anyhow::Result<Ended> {
         let mut state = StateFile::open(self.store.clone(), &self.keys).await?;
-        if state.state.phase == CampaignPhase::Completed {
-            return self.end(Ended::Completed).await;
-        }
-        if state.state.phase == CampaignPhase::Accepted {
-            state.state.advance(CampaignPhase::Planning)?;
+        match state.state.phase {
+            CampaignPhase::Completed => return Ok(Ended::Completed),
+            CampaignPhase::Cancelled => return Ok(Ended::Cancelled),
+            CampaignPhase::Failed => return Ok(Ended::Failed),
+            CampaignPhase::Accepted => state.state.advance(CampaignPhase::Planning)?,
+            _ => {}
         }
         // What stood in the state is counted anew from the objects: they are the truth.
         state.state.totals = Default::default();
         state.save(&self.lease).await?;
-        let mut events = self.broker.consume(EVENTS_QUEUE, EVENTS_IN_HAND).await?;
 
+        let rows = source.records;
         let segments = match &source.segments {
             Some(segments) => {
                 let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Segments).await?;
-                let chunks = cut_in_background(from.chunk, {
-                    let cut = plan::cut_segments(&self.campaign, segments, from);
-                    move |sender| {
-                        let _: () = cut.into_iter().try_for_each(|c| sender.blocking_send(c)).unwrap_or(());
-                        Ok(())
+                let mut stage = Stage::of_segments(&self.campaign, segments, from);
+                match self.run_stage(&mut stage, &mut notes, &mut state, &mut signals).await? {
+                    StageEnd::Complete => stage.tracker,
+                    StageEnd::Cancelled => {
+                        return self.cancel(&mut state, rows, [&Tracker::default(), &stage.tracker]).await;
                     }
-                });
-                let mut stage = Stage::new(ChunkKind::Segments, chunks);
-                if !self.run_stage(&mut stage, events.as_mut(), &mut state, &mut signals).await? {
-                    return self.end(Ended::Stopped).await;
+                    StageEnd::Stopped => return Ok(Ended::Stopped),
                 }
-                stage.tracker
             }
-            None => Tracker::new(WINDOW),
+            None => Tracker::default(),
         };
         let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Messages).await?;
-        let message_plan = source.message_plan(self.campaign.clone(), from);
-        let chunks = cut_in_background(from.chunk, move |sender| plan::cut_messages(message_plan, &sender));
-        let mut stage = Stage::new(ChunkKind::Messages, chunks);
-        if !self.run_stage(&mut stage, events.as_mut(), &mut state, &mut signals).await? {
-            return self.end(Ended::Stopped).await;
+        let mut stage = Stage::of_messages(source.message_plan(self.campaign.clone(), from), from);
+        match self.run_stage(&mut stage, &mut notes, &mut state, &mut signals).await? {
+            StageEnd::Complete => {}
+            StageEnd::Cancelled => return self.cancel(&mut state, rows, [&stage.tracker, &segments]).await,
+            StageEnd::Stopped => return Ok(Ended::Stopped),
         }
         self.lease.check()?;
         let results = finish::Results { messages: stage.tracker.results(), segments: segments.results() };
-        finish::finish(&self, &mut state, results).await?;
+        finish::complete(self, &mut state, results).await?;
         signals.progress.send_replace(state.state.clone());
-        self.end(Ended::Completed).await
+        Ok(Ended::Completed)
     }
 
-    async fn end(self, ended: Ended) -> anyhow::Result<Ended> {
-        self.lease.release().await?;
-        Ok(ended)
+    async fn cancel(
+        &self,
+        state: &mut StateFile,
+        rows: u64,
+        [messages, segments]: [&Tracker; 2],
+    ) -> anyhow::Result<Ended> {
+        self.lease.check()?;
+        let results = finish::Results { messages: messages.results(), segments: segments.results() };
+        finish::end_early(self, state, results, (CampaignPhase::Cancelled, rows)).await?;
+        Ok(Ended::Cancelled)
     }
 
-    /// Works on all chunks of a kind; false where the process stopped before the last was done.
+    /// Works on all chunks of a kind.
     async fn run_stage(
         &self,
         stage: &mut Stage,
-        events: &mut dyn Consumer,
+        notes: &mut Notes,
         state: &mut StateFile,
         signals: &mut Signals,
-    ) -> anyhow::Result<bool> {
+    ) -> anyhow::Result<StageEnd> {
         let mut tick = tokio::time::interval(TICK);
         while !stage.is_complete() {
             let draining = *signals.draining.borrow_and_update();
-            if !draining {
-                let counted = self.publish_window(stage, state).await?;
-                if stage.is_complete() {
-                    break;
-                }
-                if counted {
-                    state.save_if_due(&self.lease).await?;
-                    signals.progress.send_replace(state.state.clone());
-                    continue;
-                }
-            }
-            let gone = *signals.workers_gone.borrow_and_update();
-            if draining && gone && self.broker.depth(EVENTS_QUEUE).await? == 0 {
+            if draining && *signals.workers_gone.borrow_and_update() && notes.is_empty().await? {
                 state.save(&self.lease).await?;
                 signals.progress.send_replace(state.state.clone());
-                return Ok(false);
+                return Ok(StageEnd::Stopped);
+            }
+            if state.state.cancelling && stage.is_quiet(Instant::now()) {
+                return Ok(StageEnd::Cancelled);
+            }
+            let goes_on = !draining && !state.state.cancelling;
+            let publishes = goes_on && !state.state.paused && stage.tracker.has_next();
+            if !publishes {
+                self.window.rest();
             }
             tokio::select! {
-                cut = stage.cut.recv(), if !stage.cut_all && !draining => self.take_cut(stage, cut, state).await?,
-                delivery = events.next() => {
-                    let delivery = delivery?.context("the broker was shut down")?;
-                    self.take_event(stage, delivery, state).await?;
+                place = self.window.place(), if publishes => stage.publish(self, place, &mut state.state).await?,
+                cut = stage.cut.recv(), if !stage.cut_all && goes_on => self.take_cut(stage, cut, state).await?,
+                note = notes.next() => self.take_note(stage, note?, state).await?,
+                _ = tick.tick() => {
+                    state.save_if_due(&self.lease).await?;
+                    stage.look_for_silent(&self.window);
                 }
-                _ = tick.tick() => state.save_if_due(&self.lease).await?,
             }
             signals.progress.send_replace(state.state.clone());
         }
         state.save(&self.lease).await?;
-        Ok(true)
+        Ok(StageEnd::Complete)
     }
 
     async fn take_cut(
         &self,
         stage: &mut Stage,
-        cut: Option<CutChunk>,
+        cut: Option<plan::CutChunk>,
         state: &mut StateFile,
     ) -> anyhow::Result<()> {
         let Some(cut) = cut else {
@@ -185,137 +204,71 @@ impl Leader {
         Ok(())
     }
 
-    /// Publishes what the window has room for. A chunk whose output is there counts as done instead; then it returns
-    /// true at once, so that a long resume shows its progress and can be stopped.
-    async fn publish_window(&self, stage: &mut Stage, state: &mut StateFile) -> anyhow::Result<bool> {
-        while let Some(chunk) = stage.tracker.take_next() {
-            self.lease.check()?;
-            if let Some(result) = read_output(self.store.as_ref(), &self.keys, stage.kind, &chunk).await? {
-                stage.done(chunk, result, &mut state.state);
-                return Ok(true);
+    async fn take_note(&self, stage: &mut Stage, note: Note, state: &mut StateFile) -> anyhow::Result<()> {
+        match note {
+            Note::Event(event, delivery) => {
+                if event.job().kind == stage.kind {
+                    self.take_event(stage, *event, state).await?;
+                }
+                // Late reports of a stage that is over change nothing.
+                acknowledge(delivery).await
             }
-            let job = ChunkJob {
-                v: 1,
-                campaign: self.campaign.id.clone(),
-                root: self.keys.root().to_owned(),
-                kind: stage.kind,
-                chunk,
-            };
-            let body = serde_json::to_vec(&job)?.into();
-            self.broker.publish(&jobs_queue(&self.campaign.model), body).await?;
+            Note::Order(action, delivery) => {
+                match action {
+                    Action::Pause => state.state.paused = true,
+                    Action::Resume => state.state.paused = false,
+                    Action::Cancel => state.state.cancelling = true,
+                    Action::Submitted | Action::Approve => {}
+                }
+                state.save(&self.lease).await?;
+                acknowledge(delivery).await
+            }
+            Note::Alive(heartbeat) => {
+                for held in heartbeat.chunks.iter().filter(|held| held.campaign == self.campaign.id) {
+                    if held.kind == stage.kind {
+                        stage.begun(&held.chunk, &self.window);
+                    }
+                }
+                Ok(())
+            }
+            Note::Idle => {
+                stage.publish_lost(Instant::now().checked_sub(LOST_AFTER));
+                Ok(())
+            }
         }
-        Ok(false)
     }
 
-    async fn take_event(
-        &self,
-        stage: &mut Stage,
-        delivery: Delivery,
-        state: &mut StateFile,
-    ) -> anyhow::Result<()> {
-        let event: Event = match serde_json::from_slice(&delivery.body) {
-            Ok(event) => event,
-            Err(error) => return Ok(delivery.dead_letter(&format!("no event: {error}")).await?),
-        };
+    async fn take_event(&self, stage: &mut Stage, event: Event, state: &mut StateFile) -> anyhow::Result<()> {
         match event {
-            Event::Done { job, result } if job.kind == stage.kind => {
-                stage.done(job.chunk, result, &mut state.state)
-            }
-            Event::Returned { job } if job.kind == stage.kind => stage.tracker.returned(job.chunk),
-            Event::Failed { job, reason, is_final: true } if job.kind == stage.kind => {
-                bail!("chunk {} failed: {reason}", job.chunk);
-            }
-            Event::Failed { job, reason, .. } if job.kind == stage.kind => {
-                tracing::warn!(chunk = %job.chunk, reason, "a chunk failed");
+            Event::Started { job, .. } => stage.begun(&job.chunk, &self.window),
+            Event::Done { job, result } => stage.done(job.chunk, result, &mut state.state),
+            Event::Returned { job } => stage.tracker.returned(job.chunk),
+            Event::Failed { job, reason, is_final: true } => bail!("chunk {} failed: {reason}", job.chunk),
+            Event::Failed { job, reason, .. } => {
+                tracing::warn!(campaign = %self.campaign.id, chunk = %job.chunk, reason, "a chunk failed");
                 if !stage.tracker.failed(job.chunk.clone()) {
                     bail!("chunk {} failed {} times: {reason}", job.chunk, crate::tracker::TRIES);
                 }
             }
-            // Chunks that began, and late reports of a stage that is over, change nothing.
-            Event::Started { .. } | Event::Done { .. } | Event::Returned { .. } | Event::Failed { .. } => {}
         }
-        Ok(delivery.ack().await?)
+        Ok(())
+    }
+
+    /// The job of a chunk.
+    fn job(&self, kind: ChunkKind, chunk: copymill_campaign::ChunkId) -> ChunkJob {
+        ChunkJob { v: 1, campaign: self.campaign.id.clone(), root: self.keys.root().to_owned(), kind, chunk }
+    }
+
+    async fn send(&self, job: &ChunkJob) -> anyhow::Result<()> {
+        let body = serde_json::to_vec(job)?;
+        Ok(self.broker.publish(&jobs_queue(&self.campaign.model), body.into()).await?)
     }
 }
 
-/// All chunks of one kind on their way from being cut to being done.
-struct Stage {
-    kind: ChunkKind,
-    tracker: Tracker,
-    cut: mpsc::Receiver<CutChunk>,
-    cutting: tokio::task::JoinHandle<anyhow::Result<()>>,
-    cut_all: bool,
-}
-
-impl Stage {
-    fn new(kind: ChunkKind, cutting: Cutting) -> Self {
-        let mut tracker = Tracker::new(WINDOW);
-        tracker.planned(cutting.cut_before);
-        Self { kind, tracker, cut: cutting.chunks, cutting: cutting.task, cut_all: false }
+/// A message that went back to its queue meanwhile comes again, and changes nothing then.
+async fn acknowledge(delivery: Delivery) -> anyhow::Result<()> {
+    match delivery.ack().await {
+        Err(error) if !error.is_returned => Err(error.into()),
+        _ => Ok(()),
     }
-
-    fn is_complete(&self) -> bool {
-        self.cut_all && self.tracker.is_complete()
-    }
-
-    fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) {
-        let (outcomes, tokens, reasons, rows) =
-            (result.outcomes, result.tokens, result.reasons.clone(), result.rows.1);
-        if !self.tracker.done(chunk, result) {
-            return;
-        }
-        state.totals.tokens += tokens;
-        for (code, n) in reasons {
-            *state.totals.reasons.entry(code).or_default() += n;
-        }
-        if self.kind == ChunkKind::Messages {
-            state.totals.outcomes += outcomes;
-            state.chunks_done = self.tracker.results().len() as u32;
-            state.chunks_planned = self.tracker.count();
-            state.rows_planned = state.rows_planned.max(rows);
-        }
-    }
-}
-
-/// The number of an input object's first row.
-async fn first_row(store: &dyn Store, key: &str) -> anyhow::Result<u64> {
-    let object = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
-    Ok(decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.rows.0)
-}
-
-struct Cutting {
-    cut_before: u32,
-    chunks: mpsc::Receiver<CutChunk>,
-    task: tokio::task::JoinHandle<anyhow::Result<()>>,
-}
-
-fn cut_in_background(
-    cut_before: u32,
-    cut: impl FnOnce(mpsc::Sender<CutChunk>) -> anyhow::Result<()> + Send + 'static,
-) -> Cutting {
-    let (sender, chunks) = mpsc::channel(CUT_AHEAD);
-    Cutting { cut_before, chunks, task: tokio::task::spawn_blocking(move || cut(sender)) }
-}
-
-/// Reads back what a chunk's output object holds; none where there is none.
-async fn read_output(
-    store: &dyn Store,
-    keys: &CampaignKeys,
-    kind: ChunkKind,
-    chunk: &ChunkId,
-) -> anyhow::Result<Option<ChunkResult>> {
-    let key = keys.output(kind, chunk);
-    let Some(object) = store.get(&key).await? else { return Ok(None) };
-    let first = match kind {
-        ChunkKind::Messages => 0,
-        ChunkKind::Segments => first_row(store, &keys.input(kind, chunk)).await?,
-    };
-    let count = move || match kind {
-        ChunkKind::Messages => count_messages(&object.body),
-        ChunkKind::Segments => count_segments(&object.body, first),
-    };
-    let counted = tokio::task::spawn_blocking(count).await?;
-    let result =
-        counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
-    Ok(Some(result))
 }

@@ -17,6 +17,8 @@ pub const HOLD: Duration = Duration::from_secs(5);
 /// How long a standby watches an unchanged lease before it takes it.
 pub const TAKEOVER: Duration = Duration::from_secs(10);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// How long a standby waits after the store failed it.
+const STORE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const WATCH_EVERY: Duration = Duration::from_millis(250);
 const KEY: &str = "leader.json";
 
@@ -114,6 +116,20 @@ impl Lease {
         }
     }
 
+    /// Waits, however long, until it may lead; whatever holder or store do meanwhile.
+    pub async fn stand_by(store: Arc<dyn Store>) -> Self {
+        loop {
+            match Self::acquire(store.clone()).await {
+                Ok(lease) => return lease,
+                Err(LeaseError::Held { .. }) => {}
+                Err(error) => {
+                    tracing::warn!(error = %error, "the lease could not be looked at; trying again");
+                    tokio::time::sleep(STORE_AGAIN_AFTER).await;
+                }
+            }
+        }
+    }
+
     async fn put(
         store: &Arc<dyn Store>,
         epoch: u64,
@@ -138,11 +154,14 @@ impl Lease {
 
     /// Fails once the lease may have passed to another process; to be asked before every act of a leader.
     pub fn check(&self) -> Result<(), LeaseError> {
-        let valid_until = *self.shared.valid_until.lock().expect("no holder of this lock panics");
-        if valid_until.is_some_and(|until| Instant::now() < until) {
+        if self.valid_until().is_some_and(|until| Instant::now() < until) {
             return Ok(());
         }
         Err(LeaseError::Lost { place: self.shared.store.describe() })
+    }
+
+    fn valid_until(&self) -> Option<Instant> {
+        *self.shared.valid_until.lock().expect("no holder of this lock panics")
     }
 
     /// Grows with every change of leadership.
@@ -155,9 +174,20 @@ impl Lease {
         &self.shared.holder
     }
 
-    /// Gives the lease back.
-    pub async fn release(self) -> Result<(), LeaseError> {
+    /// Waits until the lease may have passed to another process.
+    pub async fn lost(&self) {
+        while let Some(until) = self.valid_until() {
+            tokio::time::sleep_until(until.into()).await;
+            if self.check().is_err() {
+                return;
+            }
+        }
+    }
+
+    /// Gives the lease back, so that the next process leads at once. Nothing may be done under it afterwards.
+    pub async fn release(&self) -> Result<(), LeaseError> {
         self.renewals.abort();
+        *self.shared.valid_until.lock().expect("no holder of this lock panics") = None;
         let (mut object, etag) = self.shared.current.lock().await.clone();
         object.holder.clear();
         object.revision += 1;

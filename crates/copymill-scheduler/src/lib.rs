@@ -4,20 +4,25 @@
 //! workers report, and writes the manifest. Everything it knows it can read back from the store.
 
 pub mod audience;
+pub mod desk;
 mod finish;
 mod intake;
 mod lead;
 mod lease;
+pub mod office;
 mod plan;
+pub mod program;
 mod source;
 mod state_file;
 mod tracker;
+mod window;
 
 pub use intake::{
     Acceptance, Checked, OrUserError, Prepared, accept, check, differences, kind_definition, load, locate,
     prepare, unknown_kind, user_error,
 };
-pub use lead::{Ended, Leader, Signals};
+pub use lead::{Ended, Leader, Notes, Signals};
 pub use lease::{HOLD, Lease, LeaseError, TAKEOVER};
 pub use plan::rows_per_chunk;
-pub use source::{SEGMENT_COPIES, Source};
+pub use source::{SEGMENT_COPIES, Source, SourceFile};
+pub use window::{Member, Window};

@@ -1,6 +1,6 @@
 //! Planning: the audience is cut into input chunks in one streamed pass.
 
-use std::{path::PathBuf, sync::Arc};
+use std::sync::Arc;
 
 use anyhow::{Context, bail};
 use bytes::Bytes;
@@ -11,7 +11,10 @@ use copymill_campaign::{
 use copymill_store::{Condition, Put, Store};
 use tokio::sync::mpsc::Sender;
 
-use crate::audience::{AudienceOptions, AudienceReader, Duplicates};
+use crate::{
+    audience::{AudienceOptions, AudienceReader, Duplicates},
+    source::SourceFile,
+};
 
 /// Rows of a chunk whose copy exists already: merging them takes a fraction of a second.
 const MERGED_ROWS: u64 = 2_000;
@@ -53,7 +56,7 @@ pub struct MessagePlan {
     /// The campaign.
     pub campaign: Arc<Accepted>,
     /// The audience file.
-    pub source: PathBuf,
+    pub source: SourceFile,
     /// How it is read.
     pub options: AudienceOptions,
     /// Rows whose id an earlier row has.
@@ -99,10 +102,13 @@ pub async fn resume_point(
 /// Cuts the audience; blocks, and ends early where the receiver is gone.
 pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Result<()> {
     let MessagePlan { campaign, source, options, mut duplicates, rows_per_chunk, from } = plan;
-    let mut reader = AudienceReader::open(&source, options)?;
+    let mut reader = AudienceReader::open(source.path(), options)?;
     let columns = reader.columns().to_vec();
     if columns != campaign.columns {
-        bail!("the columns of {} changed since the campaign was accepted; use --fresh", source.display());
+        bail!(
+            "the columns of {} changed since the campaign was accepted; use --fresh",
+            source.path().display()
+        );
     }
     let id_column = columns.iter().position(|column| *column == campaign.file.audience.id).unwrap_or(0);
     reader.skip(from.records)?;
@@ -145,7 +151,7 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
     }
     let (sha256, _) = reader.into_digest()?;
     if sha256 != campaign.source.sha256 {
-        bail!("{} changed while it was read; put the old file back, or use --fresh", source.display());
+        bail!("{} changed while it was read; put the old file back, or use --fresh", source.path().display());
     }
     send(&mut rows);
     Ok(())

@@ -1,30 +1,40 @@
-//! Which chunks are cut, on the queue and done. Pure: the leader feeds it and does what it says.
+//! Which chunks are cut, published, begun and done. Pure: the leader feeds it, clock included, and does what it says.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::{
+    collections::{BTreeMap, VecDeque},
+    time::{Duration, Instant},
+};
 
 use copymill_campaign::{ChunkId, ChunkResult};
 
+use crate::window::Place;
+
 /// Tries of a chunk that workers report as failed before the leader gives up.
 pub const TRIES: u32 = 3;
+/// A chunk that a worker began and no heartbeat named for this long is silent.
+pub const SILENT_AFTER: Duration = Duration::from_secs(30);
 
 /// Progress over the chunks of one kind.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub struct Tracker {
-    window: usize,
     planned: u32,
     next: u32,
-    outstanding: BTreeSet<ChunkId>,
-    again: Vec<ChunkId>,
+    published: BTreeMap<ChunkId, Published>,
+    again: VecDeque<ChunkId>,
     done: BTreeMap<ChunkId, ChunkResult>,
     failures: BTreeMap<ChunkId, u32>,
 }
 
-impl Tracker {
-    /// A tracker that lets at most `window` chunks be on the queue.
-    pub fn new(window: usize) -> Self {
-        Self { window, ..Self::default() }
-    }
+/// A chunk on the queue or with a worker.
+struct Published {
+    /// Its place in the window.
+    _place: Place,
+    at: Instant,
+    /// When the worker that began it was last heard of.
+    heard: Option<Instant>,
+}
 
+impl Tracker {
     /// Notes that chunks up to number `count` (exclusive) are cut.
     pub fn planned(&mut self, count: u32) {
         self.planned = self.planned.max(count);
@@ -35,50 +45,90 @@ impl Tracker {
         self.planned
     }
 
-    /// The next chunk to publish, if the window has room; it counts as on the queue from then on.
-    pub fn take_next(&mut self) -> Option<ChunkId> {
-        if self.outstanding.len() >= self.window {
-            return None;
-        }
-        let chunk = self.again.pop().or_else(|| {
+    /// The next chunk to publish: those that came back first.
+    pub fn next(&mut self) -> Option<ChunkId> {
+        self.again.pop_front().or_else(|| {
             (self.next < self.planned).then(|| {
                 self.next += 1;
                 ChunkId::whole(self.next - 1)
             })
-        })?;
-        self.outstanding.insert(chunk.clone());
-        Some(chunk)
+        })
+    }
+
+    /// Whether there is a chunk to publish.
+    pub fn has_next(&self) -> bool {
+        !self.again.is_empty() || self.next < self.planned
+    }
+
+    /// Notes that a chunk is on the queue.
+    pub fn published(&mut self, chunk: ChunkId, place: Place, now: Instant) {
+        self.published.insert(chunk, Published { _place: place, at: now, heard: None });
+    }
+
+    /// Notes that a worker has a chunk in its hands; returns when the chunk was published, where it is.
+    pub fn begun(&mut self, chunk: &ChunkId, now: Instant) -> Option<Instant> {
+        let published = self.published.get_mut(chunk)?;
+        published.heard = Some(now);
+        Some(published.at)
+    }
+
+    /// Chunks whose workers were not heard of for long; they are to be published again.
+    pub fn silent(&mut self, now: Instant) -> Vec<ChunkId> {
+        let is_silent = |published: &Published| {
+            published.heard.is_some_and(|heard| now.duration_since(heard) >= SILENT_AFTER)
+        };
+        let silent = self.published.iter().filter(|(_, published)| is_silent(published));
+        let silent: Vec<ChunkId> = silent.map(|(chunk, _)| chunk.clone()).collect();
+        silent.iter().for_each(|chunk| self.returned(chunk.clone()));
+        silent
+    }
+
+    /// Chunks that were published before a moment and that nobody began: lost with their queue, to be published again.
+    pub fn lost(&mut self, before: Instant) -> Vec<ChunkId> {
+        let lost = self.published.iter().filter(|(_, chunk)| chunk.heard.is_none() && chunk.at < before);
+        let lost: Vec<ChunkId> = lost.map(|(chunk, _)| chunk.clone()).collect();
+        lost.iter().for_each(|chunk| self.returned(chunk.clone()));
+        lost
+    }
+
+    /// Chunks with workers.
+    pub fn begun_count(&self) -> usize {
+        self.published.values().filter(|chunk| chunk.heard.is_some()).count()
     }
 
     /// Notes a chunk as done; false where it was already, so that nothing counts twice.
     pub fn done(&mut self, chunk: ChunkId, result: ChunkResult) -> bool {
-        self.outstanding.remove(&chunk);
-        self.again.retain(|other| *other != chunk);
-        self.done.insert(chunk, result).is_none()
+        self.published.remove(&chunk);
+        self.again.retain(|again| *again != chunk);
+        if self.done.contains_key(&chunk) {
+            return false;
+        }
+        self.done.insert(chunk, result);
+        true
     }
 
-    /// Notes that a worker handed a chunk back: it is published again.
+    /// Notes a chunk as handed back: it is published again, before new ones.
     pub fn returned(&mut self, chunk: ChunkId) {
-        if self.outstanding.remove(&chunk) && !self.done.contains_key(&chunk) {
-            self.again.push(chunk);
+        if self.published.remove(&chunk).is_some() && !self.done.contains_key(&chunk) {
+            self.again.push_back(chunk);
         }
     }
 
-    /// Notes that a worker could not do a chunk; false once its tries are used up.
+    /// Notes a chunk as failed; false where it has failed too often.
     pub fn failed(&mut self, chunk: ChunkId) -> bool {
         let failures = self.failures.entry(chunk.clone()).or_default();
         *failures += 1;
-        let go_on = *failures < TRIES;
+        let goes_on = *failures < TRIES;
         self.returned(chunk);
-        go_on
+        goes_on
     }
 
-    /// Chunks that are done, ascending, with what they hold.
+    /// What is done, by chunk.
     pub fn results(&self) -> &BTreeMap<ChunkId, ChunkResult> {
         &self.done
     }
 
-    /// Whether every chunk that is cut is done.
+    /// Whether every chunk that was cut is done.
     pub fn is_complete(&self) -> bool {
         self.done.len() == self.planned as usize
     }
@@ -87,6 +137,7 @@ impl Tracker {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::Window;
     use proptest::prelude::*;
 
     fn result() -> ChunkResult {
@@ -100,25 +151,33 @@ mod tests {
         }
     }
 
+    /// A place in a window of its own; how many there are is the window's affair.
+    fn place() -> Place {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        runtime.block_on(Window::new(1).join(1.0).place())
+    }
+
     proptest! {
         #[test]
         fn every_chunk_is_done_exactly_once_whatever_workers_report(
             chunks in 1u32..30,
             window in 1usize..8,
-            reports in proptest::collection::vec((0usize..8, 0u8..4), 0..200),
+            reports in proptest::collection::vec((0usize..8, 0u8..6), 0..200),
         ) {
-            let mut tracker = Tracker::new(window);
+            let mut tracker = Tracker::default();
             tracker.planned(chunks);
             let mut queue: Vec<ChunkId> = Vec::new();
+            let mut now = Instant::now();
             for (pick, report) in reports.into_iter().chain(std::iter::repeat_n((0, 0), 100)) {
-                while let Some(chunk) = tracker.take_next() {
+                while queue.len() < window && let Some(chunk) = tracker.next() {
                     prop_assert!(!queue.contains(&chunk), "{chunk} is on the queue twice");
+                    tracker.published(chunk.clone(), place(), now);
                     queue.push(chunk);
                 }
-                prop_assert!(queue.len() <= window);
                 if queue.is_empty() {
                     break;
                 }
+                now += Duration::from_secs(1);
                 let chunk = queue.remove(pick % queue.len());
                 match report {
                     0 | 1 => {
@@ -126,8 +185,21 @@ mod tests {
                         prop_assert!(!tracker.done(chunk, result()), "a second report counts nothing");
                     }
                     2 => tracker.returned(chunk),
-                    _ => {
+                    3 => {
                         tracker.failed(chunk);
+                    }
+                    4 => {
+                        tracker.begun(&chunk, now);
+                        now += SILENT_AFTER;
+                        prop_assert_eq!(tracker.silent(now), vec![chunk]);
+                    }
+                    _ => {
+                        // The queue was lost, and with it all that nobody began.
+                        let mut expected = queue.clone();
+                        expected.push(chunk);
+                        expected.sort();
+                        queue.clear();
+                        prop_assert_eq!(tracker.lost(now), expected);
                     }
                 }
             }
@@ -138,11 +210,26 @@ mod tests {
 
     #[test]
     fn a_chunk_that_fails_every_try_is_given_up() {
-        let mut tracker = Tracker::new(1);
+        let mut tracker = Tracker::default();
         tracker.planned(1);
         for attempt in 1..=TRIES {
-            let chunk = tracker.take_next().unwrap();
+            let chunk = tracker.next().unwrap();
+            tracker.published(chunk.clone(), place(), Instant::now());
             assert_eq!(tracker.failed(chunk), attempt < TRIES);
         }
+    }
+
+    #[test]
+    fn a_chunk_whose_worker_is_heard_of_is_not_silent() {
+        let mut tracker = Tracker::default();
+        tracker.planned(1);
+        let (chunk, now) = (tracker.next().unwrap(), Instant::now());
+        tracker.published(chunk.clone(), place(), now);
+        assert!(tracker.silent(now + 9 * SILENT_AFTER).is_empty(), "nobody began it");
+        for beat in 0..9 {
+            assert_eq!(tracker.begun(&chunk, now + beat * SILENT_AFTER / 2), Some(now));
+            assert!(tracker.silent(now + (beat + 1) * SILENT_AFTER / 2).is_empty());
+        }
+        assert_eq!(tracker.silent(now + 9 * SILENT_AFTER), [chunk]);
     }
 }

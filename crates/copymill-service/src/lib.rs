@@ -2,6 +2,8 @@
 
 pub mod logging;
 pub mod metrics;
+pub mod process;
+pub mod settings;
 mod shutdown;
 
 pub use shutdown::Shutdown;

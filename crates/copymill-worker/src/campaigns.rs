@@ -79,6 +79,11 @@ impl LoadedCampaign {
         self.segments.get_or_try_init(|| self.read_segments(store)).await
     }
 
+    /// The copy of all segments, where it was fetched.
+    pub fn fetched_segments(&self) -> Option<&SegmentCopies> {
+        self.segments.get()
+    }
+
     async fn read_segments(&self, store: &dyn Store) -> anyhow::Result<SegmentCopies> {
         let mut copies = SegmentCopies::new();
         let mut after = None;

@@ -16,6 +16,7 @@ use crate::{
     campaigns::LoadedCampaign,
     merge::merge_chunk,
     output::{OutputObject, message_line, segment_line},
+    patience::Patience,
     settle::{Generator, Rules, Settled, Subject},
 };
 
@@ -32,6 +33,14 @@ pub struct Chunk {
     pub header: ChunkHeader,
     /// Its rows.
     pub rows: Vec<InputRow>,
+}
+
+/// Where outputs go.
+pub struct Storing {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// How long a put is tried again.
+    pub patience: Patience,
 }
 
 /// Fetches a chunk's rows.
@@ -66,7 +75,7 @@ impl Chunk {
     /// Settles every row and stores the output object. `room` holds a permit per message that may be under way.
     pub async fn work(
         self,
-        store: Arc<dyn Store>,
+        storing: &Storing,
         generator: &Generator,
         room: &Semaphore,
     ) -> anyhow::Result<ChunkResult> {
@@ -74,18 +83,20 @@ impl Chunk {
         let (job, campaign) = (self.job.clone(), self.campaign.clone());
         let (object, result) = match self.job.kind {
             ChunkKind::Segments => self.generate_segments(generator, room).await?,
-            ChunkKind::Messages if self.campaign.accepted.segmented => {
-                self.merge(&store, generator, room).await?
-            }
+            ChunkKind::Messages if self.campaign.accepted.segmented => self.merge(generator, room).await?,
             ChunkKind::Messages => self.generate_messages(generator, room).await?,
         };
-        match store.put(&key, object.into(), Condition::IfAbsent).await? {
-            Put::Stored(_) => Ok(result),
-            // Somebody was faster: what counts is what is stored.
-            Put::Refused => {
-                stored(store.as_ref(), &job, &campaign).await?.context("an output object vanished")
-            }
-        }
+        let (store, object) = (storing.store.as_ref(), bytes::Bytes::from(object));
+        let put = || async {
+            Ok(match store.put(&key, object.clone(), Condition::IfAbsent).await? {
+                Put::Stored(_) => None,
+                // Somebody was faster, or the answer to this very put was lost: what counts is what is stored.
+                Put::Refused => {
+                    Some(stored(store, &job, &campaign).await?.context("an output object vanished")?)
+                }
+            })
+        };
+        Ok(storing.patience.with(put).await?.unwrap_or(result))
     }
 
     async fn generate_messages(
@@ -175,19 +186,26 @@ impl Chunk {
         generator.settle(&rules, subject).await
     }
 
-    async fn merge(
-        self,
-        store: &Arc<dyn Store>,
-        generator: &Generator,
-        room: &Semaphore,
-    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
-        self.campaign.segments(store.as_ref()).await?;
+    /// Makes sure that the copy is at hand which the chunk's rows are merged with.
+    pub async fn fetch_segments(&self, store: &dyn Store) -> anyhow::Result<()> {
+        if self.merges() {
+            self.campaign.segments(store).await?;
+        }
+        Ok(())
+    }
+
+    /// Whether its rows are merged with copy that exists.
+    pub fn merges(&self) -> bool {
+        self.campaign.accepted.segmented && self.job.kind == ChunkKind::Messages
+    }
+
+    async fn merge(self, generator: &Generator, room: &Semaphore) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
         // A merge keeps a core busy, not the engine: it takes one place so that few chunks are in memory at once.
         let _permit = room.acquire().await?;
-        let (store, progress) = (store.clone(), generator.progress.clone());
-        let runtime = tokio::runtime::Handle::current();
+        let progress = generator.progress.clone();
         let merged = tokio::task::spawn_blocking(move || {
-            let copies = runtime.block_on(self.campaign.segments(store.as_ref()))?;
+            let copies =
+                self.campaign.fetched_segments().context("the copy of the segments is not at hand")?;
             anyhow::Ok(merge_chunk(&self.campaign, copies, &self.rows, self.header.rows, &progress))
         });
         merged.await?

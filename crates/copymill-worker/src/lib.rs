@@ -6,14 +6,19 @@
 mod campaigns;
 mod chunk;
 mod consume;
+mod hands;
+mod heartbeat;
 mod merge;
 mod model;
 mod output;
+mod patience;
+pub mod program;
 mod progress;
 mod settle;
 
 pub use campaigns::{CampaignCache, LoadedCampaign};
 pub use consume::{Worker, WorkerSettings};
 pub use model::{LoadedModel, load_model};
+pub use patience::Patience;
 pub use progress::{Progress, ProgressSnapshot};
 pub use settle::{Generator, Rules, Settled, Subject};

@@ -3,7 +3,9 @@
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand, error::ErrorKind};
 
 use crate::{
-    commands::{bench, generate, init, kinds, models, preview, report, run, schema, validate, verify},
+    commands::{
+        bench, cluster, generate, init, kinds, models, preview, report, run, schema, validate, verify,
+    },
     exit::{self, Exit},
     output,
     settings::{ENVIRONMENT, Settings},
@@ -33,11 +35,20 @@ enum Command {
     Models(models::Models),
     Schema(schema::SchemaCommand),
     Bench(bench::Bench),
+    Submit(cluster::submit::Submit),
+    Status(cluster::status::Status),
+    List(cluster::list::List),
+    Pause(cluster::order::Pause),
+    Resume(cluster::order::Resume),
+    Cancel(cluster::order::Cancel),
+    Results(cluster::results::Results),
+    DeadLetters(cluster::dead_letters::DeadLetters),
 }
 
 /// The commands in the order of a campaign's life.
-const GROUPS: [(&str, &[&str]); 4] = [
+const GROUPS: [(&str, &[&str]); 5] = [
     ("A campaign", &["init", "validate", "preview", "run"]),
+    ("On a cluster", &["submit", "status", "list", "pause", "resume", "cancel", "results", "dead-letters"]),
     ("What it wrote", &["verify", "report"]),
     ("Without a campaign", &["generate"]),
     ("To look up", &["kinds", "models", "schema", "bench"]),
@@ -84,6 +95,14 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
             Command::Models(command) => command.execute(settings),
             Command::Schema(command) => command.execute(),
             Command::Bench(command) => command.execute(settings).await,
+            Command::Submit(command) => command.execute(settings).await,
+            Command::Status(command) => command.execute().await,
+            Command::List(command) => command.execute().await,
+            Command::Pause(command) => command.execute().await,
+            Command::Resume(command) => command.execute().await,
+            Command::Cancel(command) => command.execute().await,
+            Command::Results(command) => command.execute().await,
+            Command::DeadLetters(command) => command.execute().await,
         }
     });
     // Threads that read a large file or wait for a disk must not hold up an end that was asked for.
@@ -109,7 +128,7 @@ fn overview(command: &clap::Command) -> String {
         for name in names {
             let about = command.find_subcommand(name).and_then(|found| found.get_about());
             let about = about.map(ToString::to_string).unwrap_or_default();
-            text.push_str(&output::item(name, 9, about));
+            text.push_str(&output::item(name, 12, about));
             text.push('\n');
         }
         text.push('\n');

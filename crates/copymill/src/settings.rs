@@ -7,11 +7,13 @@ use copymill_service::logging::{self, LogOutput};
 use crate::exit::{OrUserError, usage};
 
 /// Environment variables and what they do, for `copymill --help`.
-pub(crate) const ENVIRONMENT: [(&str, &str); 5] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
     ("COPYMILL_LOG", "error, warn (default), info or debug"),
     ("COPYMILL_LOG_FORMAT", "human (default) or json"),
     ("COPYMILL_CACHE", "folder for the demo model and checksums (~/.cache/copymill)"),
     ("HF_HOME, HF_TOKEN", "cache and token for models from hf://"),
+    ("COPYMILL_CONFIG", "settings file of the cluster: store, broker"),
+    ("COPYMILL_STORE__URL, COPYMILL_BROKER__URL", "the cluster, in place of the file"),
     ("NO_COLOR", "no colours, even on a terminal"),
 ];
 

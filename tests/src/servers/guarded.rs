@@ -1,7 +1,11 @@
 //! Processes that end with the test, however it ends.
 
+use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
+
+use rustix::process::{Pid, Signal, kill_process};
 
 /// Starts the rest of its arguments, says their process id, and kills them when its own standard input ends: a pipe's
 /// other end is closed by the system, also when a test is killed.
@@ -18,15 +22,28 @@ pub struct Guarded {
 impl Guarded {
     /// Starts a command; its output is thrown away.
     pub fn spawn(command: &Command) -> Self {
+        Self::spawn_into(command, Stdio::null())
+    }
+
+    /// Starts a command; its output goes to the end of a file.
+    pub fn spawn_logging(command: &Command, log: &Path) -> Self {
+        let log = File::options().create(true).append(true).open(log).expect("the log can be written");
+        Self::spawn_into(command, log.into())
+    }
+
+    fn spawn_into(command: &Command, output: Stdio) -> Self {
         let mut keeper = Command::new("sh");
         keeper.args(["-c", KEEPER, "sh"]).arg(command.get_program()).args(command.get_args());
+        if let Some(folder) = command.get_current_dir() {
+            keeper.current_dir(folder);
+        }
         for (name, value) in command.get_envs() {
             match value {
                 Some(value) => keeper.env(name, value),
                 None => keeper.env_remove(name),
             };
         }
-        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::null());
+        keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output);
         let mut keeper = keeper.spawn().expect("sh is there");
         let input = keeper.stdin.take();
         let mut line = String::new();
@@ -34,6 +51,18 @@ impl Guarded {
         BufReader::new(output).read_line(&mut line).expect("the keeper says a process id");
         let pid = line.trim().parse().expect("a process id is a number");
         Self { keeper, input, pid }
+    }
+
+    /// Sends the process a signal.
+    pub fn signal(&self, signal: Signal) {
+        let pid = Pid::from_raw(self.pid).expect("a process id is positive");
+        kill_process(pid, signal).expect("the process runs");
+    }
+
+    /// Whether the process runs; one that ended and was not waited for does not.
+    pub fn is_running(&self) -> bool {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.pid)).unwrap_or_default();
+        status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
     }
 
     /// The process, not its keeper.

@@ -9,7 +9,7 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process};
+use rustix::process::Signal;
 use tempfile::TempDir;
 
 use super::guarded::{Guarded, free_port, wait_until};
@@ -154,9 +154,8 @@ impl RabbitMq {
     /// Ends the node in order.
     pub fn stop(&mut self) {
         if let Some(node) = self.node.take() {
-            let pid = Pid::from_raw(node.pid()).expect("a process id is positive");
-            kill_process(pid, Signal::TERM).expect("the node runs");
-            wait_until("the node is down", BOOT, || !is_running(node.pid()));
+            node.signal(Signal::TERM);
+            wait_until("the node is down", BOOT, || !node.is_running());
         }
     }
 
@@ -170,12 +169,6 @@ impl RabbitMq {
         assert!(self.node.is_none(), "a node that runs needs its data");
         fs::remove_dir_all(self.folder.path().join("data")).expect("the data is ours");
     }
-}
-
-/// Whether a process runs; one that ended and was not waited for does not.
-fn is_running(pid: i32) -> bool {
-    let status = fs::read_to_string(format!("/proc/{pid}/status")).unwrap_or_default();
-    status.lines().any(|line| line.starts_with("State:") && !line.contains('Z'))
 }
 
 /// Where the package keeps its scripts.

@@ -80,7 +80,7 @@ fn a_full_disk_loses_nothing_and_says_so() {
     command
         .arg("-c")
         .arg(script)
-        .arg(copymill_tests::program())
+        .arg(copymill_tests::program("copymill"))
         .current_dir(place.path(""))
         .env("XDG_CACHE_HOME", place.path(".cache"));
     copymill_tests::Running::spawn(command).finish().fails(1, &["no space is left"]);

@@ -62,7 +62,7 @@ fn run_group<'a>(
         "audience": { "source": "rows.jsonl", "id": "id", "fields": fields, "merge": campaign.merge },
         "variants": 2, "brief": campaign.brief, "facts": campaign.facts,
         "checks": { "must_use": campaign.must_use, "banned": campaign.banned },
-        "sampling": { "temperature": 0.5, "top_p": 0.95, "repetition_penalty": 1.1, "seed": 11, "max_tokens": 300 }, "attempts": 3,
+        "sampling": { "temperature": 0.3, "top_p": 0.95, "repetition_penalty": 1.1, "seed": 11, "max_tokens": 300 }, "attempts": 3,
     });
     let place = Workplace::new(&file.to_string(), "");
     place.write("rows.jsonl", lines.join("\n") + "\n");

@@ -8,8 +8,8 @@ use copymill_content::Content;
 use copymill_tokenizer::PromptEncoder;
 
 use super::{Checked, OrUserError, check, user_error};
-use crate::Source;
 use crate::audience::{AudienceOptions, AudienceReader, Record};
+use crate::{Source, SourceFile};
 
 /// A campaign that can start.
 pub struct Prepared {
@@ -26,7 +26,7 @@ pub struct Prepared {
 /// Checks a campaign and reads its audience.
 pub fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
     let checked = check(path, cache)?;
-    let source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
+    let source = Source::scan(SourceFile::Own(checked.audience.clone()), &checked.file).or_user_error()?;
     if source.records == 0 {
         return Err(user_error(format!("the audience {} has no recipients", checked.audience.display())));
     }
@@ -116,6 +116,8 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
             location: location.display().to_string(),
             bytes: source.bytes,
             sha256: source.sha256.clone(),
+            records: source.records,
+            key: None,
         },
         columns: source.columns.clone(),
         segmented: source.segments.is_some(),

@@ -5,14 +5,19 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, anyhow};
 use copymill_broker::{Broker, InProcessBroker};
 use copymill_campaign::{Accepted, CampaignKeys, CampaignState};
-use copymill_scheduler::{Ended, Leader, Lease, Signals, Source};
+use copymill_scheduler::{Ended, Leader, Lease, Notes, Signals, Source, Window};
 use copymill_service::Shutdown;
 use copymill_store::Store;
-use copymill_worker::{Generator, Worker, WorkerSettings};
+use copymill_worker::{Generator, Patience, Worker, WorkerSettings};
 use tokio::sync::watch;
 
 /// How long chunks in hand may go on after Ctrl-C; chunks are sized to need less.
 pub(crate) const GRACE: Duration = Duration::from_secs(30);
+
+/// Chunks on the queue at once: more than the process holds, so that it never waits for the leader.
+const WINDOW: usize = 64;
+/// Chunks in hand at once, however short they are.
+const CHUNKS_IN_HAND: u16 = 32;
 
 /// What is to be done, and with what.
 pub(crate) struct Work {
@@ -23,7 +28,7 @@ pub(crate) struct Work {
     /// Its audience.
     pub(crate) source: Source,
     /// Proof that nobody else works there.
-    pub(crate) lease: Lease,
+    pub(crate) lease: Arc<Lease>,
     /// The model.
     pub(crate) generator: Generator,
     /// Asks to stop.
@@ -53,14 +58,19 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
         shutdown.drain_requested().await;
         draining.send_replace(true);
     });
-    let leader = Leader { store, broker: shared, keys: CampaignKeys::alone(), campaign, lease };
-    let led = leader.lead(source, Signals { draining: drain_seen, workers_gone: gone_seen, progress }).await;
+    let notes = Notes::of_queue(shared.clone()).await?;
+    let window = Window::new(WINDOW).join(1.0);
+    let leader =
+        Leader { store, broker: shared, keys: CampaignKeys::alone(), campaign, lease: lease.clone(), window };
+    let led =
+        leader.lead(source, notes, Signals { draining: drain_seen, workers_gone: gone_seen, progress }).await;
     telling.abort();
     // No further jobs: the worker's consumer ends, and so does the worker.
     broker.shut_down();
     let worked =
         working.await.map_err(|_| anyhow!("the worker ended unexpectedly; the lines above say where"))?;
     let ended = led?;
+    lease.release().await?;
     if ended == Ended::Stopped {
         worked.context("the worker stopped")?;
     }
@@ -70,5 +80,12 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
 fn worker_settings(generator: &Generator) -> WorkerSettings {
     let slots = generator.engine.info().slots as usize;
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    WorkerSettings { messages_under_way: 2 * slots, merges_at_once: cores, grace: GRACE }
+    WorkerSettings {
+        name: copymill_service::process::name(),
+        chunks_in_hand: CHUNKS_IN_HAND,
+        messages_under_way: 2 * slots,
+        merges_at_once: cores,
+        grace: GRACE,
+        store_patience: Patience(Duration::ZERO),
+    }
 }

@@ -1,6 +1,7 @@
 //! The commands, one file each.
 
 pub(crate) mod bench;
+pub(crate) mod cluster;
 pub(crate) mod generate;
 pub(crate) mod init;
 pub(crate) mod kinds;

@@ -1,12 +1,14 @@
 //! `copymill verify`: proves a finished campaign from its files alone.
 
-use std::path::PathBuf;
+use std::{path::PathBuf, sync::Arc};
 
 use clap::Args;
 use copymill_campaign::CampaignKeys;
+use copymill_store::Store;
 
 use crate::{
     campaign_run::OutputFolder,
+    commands::cluster::Cluster,
     exit::Exit,
     output::{self, BAD, GOOD},
     verify,
@@ -17,16 +19,17 @@ use crate::{
 /// Reads every object again: checksums, row ranges, one line per recipient and variant, outcomes, totals. Ends with 0
 /// where everything adds up, and with 1 where something is missing, double or altered, or the campaign is unfinished.
 #[derive(Args)]
-#[command(after_help = "Example:\n  copymill verify examples/spring-sale/out/")]
+#[command(after_help = "Examples:\n  copymill verify examples/spring-sale/out/\n  copymill verify \
+s3://bucket/prefix/campaigns/01JD8ZK3M4Q5R6S7T8V9W0X1Y2\n  copymill verify 01JD8ZK3M4Q5R6S7T8V9W0X1Y2")]
 pub(crate) struct Verify {
-    /// The campaign's output folder
-    output: PathBuf,
+    /// The campaign's output folder, its address in a bucket, or its id on the cluster
+    campaign: String,
 }
 
 impl Verify {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
-        let folder = OutputFolder::open_existing(self.output)?;
-        let verdict = verify::verify(folder.store.as_ref(), &CampaignKeys::alone()).await?;
+        let (store, keys) = self.find().await?;
+        let verdict = verify::verify(store.as_ref(), &keys).await?;
         let verified = verdict.is_verified();
         let style = if verified { GOOD } else { BAD };
         let text = verdict.to_string();
@@ -36,5 +39,16 @@ impl Verify {
             output::line(rest);
         }
         Ok(if verified { Exit::Done } else { Exit::Failed })
+    }
+
+    async fn find(self) -> anyhow::Result<(Arc<dyn Store>, CampaignKeys)> {
+        if let Ok(id) = self.campaign.parse() {
+            return Ok((Cluster::reach().await?.store().clone(), CampaignKeys::of(&id)));
+        }
+        if self.campaign.starts_with("s3://") {
+            return Ok((Cluster::bucket(&self.campaign).await?, CampaignKeys::alone()));
+        }
+        let folder = OutputFolder::open_existing(PathBuf::from(self.campaign))?;
+        Ok((folder.store, CampaignKeys::alone()))
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use copymill_campaign::{Accepted, CampaignKeys, CampaignState, Manifest};
 use copymill_scheduler::{Ended, Lease, Prepared};
 use copymill_service::Shutdown;
@@ -41,14 +41,24 @@ impl Session<'_> {
         let telling = tokio::spawn(tell_about_shutdown(shutdown.clone(), reporter.printer()));
         let generator = Generator { engine: model.engine, encoder: model.encoder, progress };
         let store = folder.store.clone();
-        let work =
-            Work { store, campaign: Arc::new(campaign), source: prepared.source, lease, generator, shutdown };
+        let work = Work {
+            store,
+            campaign: Arc::new(campaign),
+            source: prepared.source,
+            lease: lease.into(),
+            generator,
+            shutdown,
+        };
         let ended = reporter.during(execute(work, states)).await;
         telling.abort();
         match ended? {
             Ended::Completed => {
                 let manifest = conclude(command, &folder).await?;
                 Ok(if manifest.totals.outcomes.generated == 0 { nothing_generated() } else { Exit::Done })
+            }
+            // Here errors end the process, and nobody else gives orders; a campaign of a cluster may be that far.
+            Ended::Cancelled | Ended::Failed => {
+                bail!("the campaign in {} was ended before", folder.path.display())
             }
             Ended::Stopped => {
                 say_how_to_continue(command, state.borrow().totals.outcomes.total(), extent.messages);

@@ -1,0 +1,271 @@
+//! Leading all campaigns of a store: who is told what, and what happens when one ends.
+
+mod workers;
+
+use std::{
+    collections::HashMap,
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use copymill_broker::{Broker, BrokerError, Delivery};
+use copymill_campaign::{
+    ACTIVE_PREFIX, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState, EVENTS_QUEUE, Event,
+    HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order, jobs_queue,
+};
+use copymill_service::Shutdown;
+use copymill_store::{Store, StoreError};
+use tokio::{
+    sync::{mpsc, watch},
+    task::JoinSet,
+};
+
+use crate::{
+    intake::load,
+    lead::{Ended, Leader, Note, Notes, Signals},
+    lease::{Lease, LeaseError},
+    office::active,
+    source::Source,
+    window::Window,
+};
+use workers::Workers;
+
+/// Events and orders in hand at once.
+const IN_HAND: u16 = 64;
+/// Notes that wait for one campaign's leader.
+const NOTES: usize = 256;
+/// How often the store is looked through for campaigns that nobody told of.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often queues are looked at for what they lost.
+const QUEUES_EVERY: Duration = Duration::from_secs(3);
+/// How long a campaign whose leading failed on store or broker waits for its next try.
+const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
+
+/// What leading needs.
+#[derive(Clone)]
+pub struct Desk {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where jobs go and events come from.
+    pub broker: Arc<dyn Broker>,
+    /// Folder for audiences while they are read.
+    pub scratch: PathBuf,
+    /// Chunks of one model that are published at once.
+    pub window: usize,
+}
+
+/// The campaigns that are led.
+struct Campaigns {
+    desk: Desk,
+    lease: Arc<Lease>,
+    windows: HashMap<String, Window>,
+    notes: HashMap<CampaignId, (ModelPin, mpsc::Sender<Note>)>,
+    led: JoinSet<(CampaignId, anyhow::Result<Ended>)>,
+    later: HashMap<CampaignId, Instant>,
+    draining: watch::Receiver<bool>,
+}
+
+impl Desk {
+    /// Leads until the process drains or the lease is lost.
+    pub async fn lead(&self, lease: Arc<Lease>, shutdown: Shutdown) -> anyhow::Result<()> {
+        let mut events = self.broker.consume(EVENTS_QUEUE, IN_HAND).await?;
+        let mut orders = self.broker.consume(CONTROL_QUEUE, IN_HAND).await?;
+        let mut heartbeats = self.broker.listen(HEARTBEATS_TOPIC).await?;
+        let (drain, draining) = watch::channel(false);
+        let mut campaigns = Campaigns {
+            desk: self.clone(),
+            lease: lease.clone(),
+            windows: HashMap::new(),
+            notes: HashMap::new(),
+            led: JoinSet::new(),
+            later: HashMap::new(),
+            draining,
+        };
+        let mut workers = Workers::default();
+        let (mut look, mut queues) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(QUEUES_EVERY));
+        loop {
+            tokio::select! {
+                () = shutdown.drain_requested() => break,
+                () = lease.lost() => break,
+                event = events.next() => campaigns.take_event(event?.context("the broker was closed")?).await?,
+                order = orders.next() => campaigns.take_order(order?.context("the broker was closed")?).await?,
+                heartbeat = heartbeats.next() => {
+                    let body = heartbeat?.context("the broker was closed")?;
+                    campaigns.take_heartbeat(&body, &mut workers);
+                }
+                Some(ended) = campaigns.led.join_next() => campaigns.ended(ended.context("a leader panicked")?),
+                _ = look.tick() => campaigns.look().await,
+                _ = queues.tick() => campaigns.look_at_queues(&mut workers).await,
+            }
+        }
+        drain.send_replace(true);
+        campaigns.notes.clear();
+        while campaigns.led.join_next().await.is_some() {}
+        Ok(())
+    }
+}
+
+impl Campaigns {
+    /// Begins to lead every campaign that is marked as unfinished.
+    async fn look(&mut self) {
+        if let Err(error) = self.try_look().await {
+            tracing::warn!(
+                error = format!("{error:#}"),
+                "the store could not be looked through; trying again"
+            );
+        }
+    }
+
+    async fn try_look(&mut self) -> anyhow::Result<()> {
+        for id in active(self.desk.store.as_ref()).await? {
+            self.begin(&id).await?;
+        }
+        Ok(())
+    }
+
+    /// Begins to lead a campaign, unless it is led already or its time for another try has not come.
+    async fn begin(&mut self, id: &CampaignId) -> anyhow::Result<()> {
+        let waits = self.later.get(id).is_some_and(|until| Instant::now() < *until);
+        if waits || self.notes.contains_key(id) {
+            return Ok(());
+        }
+        let keys = CampaignKeys::of(id);
+        // The mark is put first: a campaign that never came to be accepted has nothing else.
+        let Some(campaign) = load(self.desk.store.as_ref(), &keys).await? else { return Ok(()) };
+        let campaign = Arc::new(campaign);
+        let window = self.windows.entry(jobs_queue(&campaign.model));
+        let window =
+            window.or_insert_with(|| Window::new(self.desk.window)).join(f64::from(campaign.file.weight));
+        let leader = Leader {
+            store: self.desk.store.clone(),
+            broker: self.desk.broker.clone(),
+            keys,
+            campaign: campaign.clone(),
+            lease: self.lease.clone(),
+            window,
+        };
+        let (notes, notes_taken) = mpsc::channel(NOTES);
+        self.notes.insert(id.clone(), (campaign.model.clone(), notes));
+        let (id, draining, scratch) = (id.clone(), self.draining.clone(), self.desk.scratch.clone());
+        tracing::info!(campaign = %id, name = campaign.file.campaign, "leading a campaign");
+        self.led.spawn(async move { (id, lead_one(leader, notes_taken, draining, scratch).await) });
+        Ok(())
+    }
+
+    fn ended(&mut self, (id, ended): (CampaignId, anyhow::Result<Ended>)) {
+        self.notes.remove(&id);
+        match ended {
+            Ok(ended) => tracing::info!(campaign = %id, ?ended, "a campaign is no longer led"),
+            Err(error) => {
+                tracing::warn!(campaign = %id, error = format!("{error:#}"), "leading a campaign failed; trying again");
+                self.later.insert(id, Instant::now() + TRY_AGAIN_AFTER);
+            }
+        }
+    }
+
+    async fn take_event(&mut self, delivery: Delivery) -> anyhow::Result<()> {
+        let event: Event = match serde_json::from_slice(&delivery.body) {
+            Ok(event) => event,
+            Err(error) => return give_up(delivery, &format!("no event: {error}")).await,
+        };
+        let id = event.job().campaign.clone();
+        self.tell(&id, Note::Event(Box::new(event), delivery)).await
+    }
+
+    async fn take_order(&mut self, delivery: Delivery) -> anyhow::Result<()> {
+        let order: Order = match serde_json::from_slice(&delivery.body) {
+            Ok(order) => order,
+            Err(error) => return give_up(delivery, &format!("no order: {error}")).await,
+        };
+        self.later.remove(&order.campaign);
+        self.begin(&order.campaign).await?;
+        self.tell(&order.campaign, Note::Order(order.action, delivery)).await
+    }
+
+    /// Tells the leader of a campaign; where nobody leads it any more, there is nothing to tell.
+    async fn tell(&mut self, id: &CampaignId, note: Note) -> anyhow::Result<()> {
+        let Some((_, notes)) = self.notes.get(id) else { return settle(note).await };
+        match notes.send(note).await {
+            Ok(()) => Ok(()),
+            Err(mpsc::error::SendError(note)) => settle(note).await,
+        }
+    }
+
+    fn take_heartbeat(&mut self, body: &[u8], workers: &mut Workers) {
+        let Ok(heartbeat) = serde_json::from_slice::<Heartbeat>(body) else { return };
+        let heartbeat = Arc::new(heartbeat);
+        for id in heartbeat.chunks.iter().map(|held| &held.campaign).collect::<std::collections::HashSet<_>>()
+        {
+            if let Some((_, notes)) = self.notes.get(id) {
+                // The next heartbeat says the same.
+                let _ = notes.try_send(Note::Alive(heartbeat.clone()));
+            }
+        }
+        workers.heard(heartbeat);
+    }
+
+    /// Tells campaigns whose model's queue is empty while all of its workers wait.
+    async fn look_at_queues(&mut self, workers: &mut Workers) {
+        let models: HashMap<String, ModelPin> =
+            self.notes.values().map(|(model, _)| (jobs_queue(model), model.clone())).collect();
+        for (queue, model) in models {
+            let depth = self.desk.broker.depth(&queue).await;
+            if !workers.is_idle(&model, &queue, matches!(depth, Ok(0))) {
+                continue;
+            }
+            for (_, notes) in self.notes.values().filter(|(of, _)| *of == model) {
+                let _ = notes.try_send(Note::Idle);
+            }
+        }
+    }
+}
+
+/// Leads one campaign to its end. The mark goes last.
+async fn lead_one(
+    leader: Leader,
+    notes: mpsc::Receiver<Note>,
+    draining: watch::Receiver<bool>,
+    scratch: PathBuf,
+) -> anyhow::Result<Ended> {
+    let (store, mark) = (leader.store.clone(), format!("{ACTIVE_PREFIX}{}", leader.campaign.id));
+    let (_gone, workers_gone) = watch::channel(true);
+    let (progress, _seen) = watch::channel(CampaignState::accepted());
+    let signals = Signals { draining, workers_gone, progress };
+    let led = async {
+        let source = Source::fetch(store.as_ref(), &leader.campaign, &scratch).await?;
+        leader.lead(source, Notes::Routed(notes), signals).await
+    };
+    let ended = match led.await {
+        Ok(ended) => ended,
+        Err(error) if passes(&error) => return Err(error),
+        Err(error) => leader.fail(&error).await?,
+    };
+    if ended != Ended::Stopped {
+        store.delete(&mark).await?;
+    }
+    Ok(ended)
+}
+
+/// Whether another try may succeed: what failed is outside of the campaign.
+fn passes(error: &anyhow::Error) -> bool {
+    error
+        .chain()
+        .any(|cause| cause.is::<StoreError>() || cause.is::<BrokerError>() || cause.is::<LeaseError>())
+}
+
+async fn settle(note: Note) -> anyhow::Result<()> {
+    let (Note::Event(_, delivery) | Note::Order(_, delivery)) = note else { return Ok(()) };
+    match delivery.ack().await {
+        Err(error) if !error.is_returned => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn give_up(delivery: Delivery, reason: &str) -> anyhow::Result<()> {
+    match delivery.dead_letter(reason).await {
+        Err(error) if !error.is_returned => Err(error.into()),
+        _ => Ok(()),
+    }
+}

@@ -1,0 +1,168 @@
+//! All chunks of one kind on their way from being cut to being done.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use anyhow::Context;
+use copymill_campaign::{
+    Accepted, CampaignKeys, CampaignState, ChunkId, ChunkKind, ChunkResult, count_messages, count_segments,
+    decode_header,
+};
+use copymill_store::Store;
+use tokio::{sync::mpsc, task::JoinHandle};
+
+use super::Leader;
+use crate::{
+    plan::{self, CutChunk, MessagePlan, ResumePoint},
+    tracker::Tracker,
+    window::{Member, Place},
+};
+
+/// Cut chunks that wait to be stored: reading goes on while one is written.
+const CUT_AHEAD: usize = 2;
+/// A queue hands out chunks in order. One that is still there although one that was published this much later was begun
+/// is there no more.
+const OVERTAKEN_AFTER: Duration = Duration::from_secs(60);
+/// How long chunks of a cancelled campaign that are in workers' hands are waited for.
+const CANCEL_PATIENCE: Duration = Duration::from_secs(60);
+
+pub(super) struct Stage {
+    pub(super) kind: ChunkKind,
+    pub(super) tracker: Tracker,
+    pub(super) cut: mpsc::Receiver<CutChunk>,
+    pub(super) cutting: JoinHandle<anyhow::Result<()>>,
+    pub(super) cut_all: bool,
+    cancelled_since: Option<Instant>,
+}
+
+impl Stage {
+    /// Cuts segments, from where an earlier leader stopped.
+    pub(super) fn of_segments(campaign: &Accepted, segments: &[Vec<String>], from: ResumePoint) -> Self {
+        let cut = plan::cut_segments(campaign, segments, from);
+        Self::new(ChunkKind::Segments, from, move |sender| {
+            // The receiver goes away where the stage ends early.
+            let _ = cut.into_iter().try_for_each(|chunk| sender.blocking_send(chunk));
+            Ok(())
+        })
+    }
+
+    /// Cuts messages, from where an earlier leader stopped.
+    pub(super) fn of_messages(plan: MessagePlan, from: ResumePoint) -> Self {
+        Self::new(ChunkKind::Messages, from, move |sender| plan::cut_messages(plan, &sender))
+    }
+
+    fn new(
+        kind: ChunkKind,
+        from: ResumePoint,
+        cut: impl FnOnce(mpsc::Sender<CutChunk>) -> anyhow::Result<()> + Send + 'static,
+    ) -> Self {
+        let (sender, chunks) = mpsc::channel(CUT_AHEAD);
+        let cutting = tokio::task::spawn_blocking(move || cut(sender));
+        let mut tracker = Tracker::default();
+        tracker.planned(from.chunk);
+        Self { kind, tracker, cut: chunks, cutting, cut_all: false, cancelled_since: None }
+    }
+
+    pub(super) fn is_complete(&self) -> bool {
+        self.cut_all && self.tracker.is_complete()
+    }
+
+    /// Whether nothing of a cancelled campaign is in anybody's hands, or it was waited for long enough.
+    pub(super) fn is_quiet(&mut self, now: Instant) -> bool {
+        let since = *self.cancelled_since.get_or_insert(now);
+        self.tracker.begun_count() == 0 || now.duration_since(since) > CANCEL_PATIENCE
+    }
+
+    /// Publishes the next chunk. One whose output is there counts as done instead.
+    pub(super) async fn publish(
+        &mut self,
+        leader: &Leader,
+        place: Place,
+        state: &mut CampaignState,
+    ) -> anyhow::Result<()> {
+        let Some(chunk) = self.tracker.next() else { return Ok(()) };
+        leader.lease.check()?;
+        if let Some(result) = read_output(&leader.store, &leader.keys, self.kind, &chunk).await? {
+            self.done(chunk, result, state);
+            return Ok(());
+        }
+        // Noted before it is sent: a worker may be faster than the broker's confirmation.
+        self.tracker.published(chunk.clone(), place, Instant::now());
+        leader.send(&leader.job(self.kind, chunk)).await
+    }
+
+    /// Notes that a worker has a chunk in its hands.
+    pub(super) fn begun(&mut self, chunk: &ChunkId, window: &Member) {
+        if let Some(published) = self.tracker.begun(chunk, Instant::now()) {
+            window.begun(published);
+        }
+    }
+
+    pub(super) fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) {
+        let (outcomes, tokens, reasons, rows) =
+            (result.outcomes, result.tokens, result.reasons.clone(), result.rows.1);
+        if !self.tracker.done(chunk, result) {
+            return;
+        }
+        state.totals.tokens += tokens;
+        for (code, n) in reasons {
+            *state.totals.reasons.entry(code).or_default() += n;
+        }
+        if self.kind == ChunkKind::Messages {
+            state.totals.outcomes += outcomes;
+            state.chunks_done = self.tracker.results().len() as u32;
+            state.chunks_planned = self.tracker.count();
+            state.rows_planned = state.rows_planned.max(rows);
+        }
+    }
+
+    /// Takes back chunks whose worker fell silent, and those that others overtook.
+    pub(super) fn look_for_silent(&mut self, window: &Member) {
+        for chunk in self.tracker.silent(Instant::now()) {
+            tracing::warn!(%chunk, "the worker of a chunk fell silent; publishing the chunk again");
+        }
+        self.publish_lost(window.begun_until().and_then(|moment| moment.checked_sub(OVERTAKEN_AFTER)));
+    }
+
+    /// Takes back chunks that were published before a moment and that nobody has.
+    pub(super) fn publish_lost(&mut self, before: Option<Instant>) {
+        let lost = before.map(|before| self.tracker.lost(before)).unwrap_or_default();
+        if !lost.is_empty() {
+            tracing::warn!(
+                chunks = lost.len(),
+                "published chunks got lost with their queue; publishing them again"
+            );
+        }
+    }
+}
+
+/// Reads back what a chunk's output object holds; none where there is none.
+pub(super) async fn read_output(
+    store: &Arc<dyn Store>,
+    keys: &CampaignKeys,
+    kind: ChunkKind,
+    chunk: &ChunkId,
+) -> anyhow::Result<Option<ChunkResult>> {
+    let key = keys.output(kind, chunk);
+    let Some(object) = store.get(&key).await? else { return Ok(None) };
+    let first = match kind {
+        ChunkKind::Messages => 0,
+        ChunkKind::Segments => first_row(store.as_ref(), &keys.input(kind, chunk)).await?,
+    };
+    let count = move || match kind {
+        ChunkKind::Messages => count_messages(&object.body),
+        ChunkKind::Segments => count_segments(&object.body, first),
+    };
+    let counted = tokio::task::spawn_blocking(count).await?;
+    let result =
+        counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
+    Ok(Some(result))
+}
+
+/// The number of an input object's first row.
+async fn first_row(store: &dyn Store, key: &str) -> anyhow::Result<u64> {
+    let object = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
+    Ok(decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.rows.0)
+}

@@ -1,0 +1,154 @@
+//! What people do with campaigns in a shared store, from any process: submit, look, order.
+//!
+//! The store is the truth, so nothing here needs the leader: it is only told, and finds what it was not told of.
+
+mod idempotency;
+mod status;
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use copymill_broker::Broker;
+use copymill_campaign::{
+    ACTIVE_PREFIX, Accepted, Action, BROADCAST_TOPIC, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState,
+    Order,
+};
+use copymill_store::{Condition, Store};
+
+use crate::intake::{Acceptance, Prepared, accept, load, user_error};
+pub use status::CampaignStatus;
+
+/// The counter where campaigns are handed in and asked about.
+#[derive(Clone)]
+pub struct Office {
+    /// Where everything is kept.
+    pub store: Arc<dyn Store>,
+    /// Where the leader is told; without it, the leader finds new campaigns by itself, later, and takes no orders.
+    pub broker: Option<Arc<dyn Broker>>,
+}
+
+/// Ids of campaigns that are marked as unfinished, the oldest first.
+pub(crate) async fn active(store: &dyn Store) -> anyhow::Result<Vec<CampaignId>> {
+    let (mut found, mut after) = (Vec::new(), None);
+    loop {
+        let page = store.list(ACTIVE_PREFIX, after.as_deref()).await?;
+        let Some(last) = page.last() else { return Ok(found) };
+        after = Some(last.key.clone());
+        found.extend(page.iter().filter_map(|listed| listed.key.strip_prefix(ACTIVE_PREFIX)?.parse().ok()));
+    }
+}
+
+/// A campaign that was handed in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submitted {
+    /// Its id.
+    pub id: CampaignId,
+    /// Whether it was accepted now; false where the same idempotency key brought it before.
+    pub is_new: bool,
+}
+
+impl Office {
+    /// Accepts a campaign: its audience is copied into the store, so that nobody can change it afterwards.
+    pub async fn submit(
+        &self,
+        prepared: &Prepared,
+        idempotency_key: Option<&str>,
+    ) -> anyhow::Result<Submitted> {
+        let mut offered = prepared.accepted.clone();
+        let key = format!("audiences/{}", offered.source.sha256);
+        self.store.upload(&key, prepared.source.file.path(), Condition::IfAbsent).await?;
+        offered.source.key = Some(key);
+        if let Some(key) = idempotency_key {
+            match idempotency::claim(self.store.as_ref(), key, &offered).await? {
+                idempotency::Claim::First => {}
+                idempotency::Claim::Again(id) => offered.id = id,
+                idempotency::Claim::Other(id) => {
+                    return Err(user_error(format!(
+                        "the idempotency key was used before, for another campaign ({id}); use another key, or submit \
+                         that campaign unchanged"
+                    )));
+                }
+            }
+        }
+        let id = offered.id.clone();
+        let mark = format!("{ACTIVE_PREFIX}{id}");
+        let keys = CampaignKeys::of(&id);
+        let is_known = load(self.store.as_ref(), &keys).await?.is_some();
+        if !is_known {
+            self.store.put(&mark, bytes::Bytes::new(), Condition::Always).await?;
+        }
+        let is_new = matches!(accept(self.store.as_ref(), &keys, offered).await?, Acceptance::New(_));
+        self.tell(&id, Action::Submitted).await?;
+        Ok(Submitted { id, is_new })
+    }
+
+    /// Orders something about a campaign that has not ended.
+    pub async fn order(&self, id: &CampaignId, action: Action) -> anyhow::Result<()> {
+        let status = self.status(id).await?;
+        if status.state.phase.is_terminal() {
+            return Err(user_error(format!("campaign {id} is {} already", status.state.phase.as_str())));
+        }
+        anyhow::ensure!(self.broker.is_some(), "orders go over the broker, and none is set");
+        self.tell(id, action).await
+    }
+
+    /// How a campaign stands.
+    pub async fn status(&self, id: &CampaignId) -> anyhow::Result<CampaignStatus> {
+        let keys = CampaignKeys::of(id);
+        let accepted = load(self.store.as_ref(), &keys).await?;
+        let accepted = accepted
+            .ok_or_else(|| user_error(format!("there is no campaign {id} in {}", self.store.describe())))?;
+        self.status_of(accepted).await
+    }
+
+    async fn status_of(&self, accepted: Accepted) -> anyhow::Result<CampaignStatus> {
+        let key = CampaignKeys::of(&accepted.id).state();
+        let state = match self.store.get(&key).await? {
+            Some(object) => {
+                serde_json::from_slice(&object.body).with_context(|| format!("{key} is not readable"))?
+            }
+            None => CampaignState::accepted(),
+        };
+        Ok(CampaignStatus { accepted, state })
+    }
+
+    /// Campaigns that have not ended, the oldest first.
+    pub async fn unfinished(&self) -> anyhow::Result<Vec<CampaignStatus>> {
+        let mut found = Vec::new();
+        for id in active(self.store.as_ref()).await? {
+            if let Some(accepted) = load(self.store.as_ref(), &CampaignKeys::of(&id)).await? {
+                found.push(self.status_of(accepted).await?);
+            }
+        }
+        Ok(found)
+    }
+
+    /// All campaigns, the oldest first.
+    pub async fn list(&self) -> anyhow::Result<Vec<CampaignStatus>> {
+        let mut found = Vec::new();
+        let mut after: Option<String> = None;
+        loop {
+            let page = self.store.list("campaigns/", after.as_deref()).await?;
+            let Some(first) = page.first() else { return Ok(found) };
+            let Some(id) = first.key.split('/').nth(1).and_then(|id| id.parse::<CampaignId>().ok()) else {
+                after = Some(first.key.clone());
+                continue;
+            };
+            // Over all objects of this campaign, which may be thousands, to the next one.
+            after = Some(format!("campaigns/{id}/\u{10ffff}"));
+            if let Some(accepted) = load(self.store.as_ref(), &CampaignKeys::of(&id)).await? {
+                found.push(self.status_of(accepted).await?);
+            }
+        }
+    }
+
+    async fn tell(&self, id: &CampaignId, action: Action) -> anyhow::Result<()> {
+        let Some(broker) = &self.broker else { return Ok(()) };
+        let body = serde_json::to_vec(&Order { v: 1, campaign: id.clone(), action })?;
+        broker.publish(CONTROL_QUEUE, body.clone().into()).await?;
+        if action == Action::Cancel {
+            broker.broadcast(BROADCAST_TOPIC, body.into()).await?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,42 @@
+//! The scheduler program: stands by until it may lead, leads until it may not.
+
+mod settings;
+
+use std::{process::ExitCode, sync::Arc};
+
+use anyhow::Context;
+use copymill_broker::{Broker, RabbitBroker};
+use copymill_service::{Shutdown, process};
+
+use crate::{desk::Desk, lease::Lease};
+pub use settings::{SchedulerSection, Settings};
+
+/// Runs the program.
+pub async fn main() -> ExitCode {
+    process::run("copymill-scheduler", work).await
+}
+
+async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let store = settings.store.open_probed().await.context("the store cannot be used")?;
+    let broker = RabbitBroker::connect(&settings.broker).await?;
+    let shared: Arc<dyn Broker> = Arc::new(broker.clone());
+    let scratch = settings.scheduler.scratch.clone();
+    std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
+    let desk = Desk { store: store.clone(), broker: shared, scratch, window: settings.scheduler.window };
+    while !shutdown.is_draining() {
+        tracing::info!(store = settings.store.url, "standing by");
+        let lease = tokio::select! {
+            lease = Lease::stand_by(store.clone()) => Arc::new(lease),
+            () = shutdown.drain_requested() => break,
+        };
+        tracing::info!(epoch = lease.epoch(), "leading");
+        let led = desk.lead(lease.clone(), shutdown.clone()).await;
+        match lease.release().await {
+            Ok(()) => tracing::info!("no longer leading"),
+            Err(error) => tracing::warn!(%error, "the lease was lost"),
+        }
+        led?;
+    }
+    broker.close().await;
+    Ok(())
+}

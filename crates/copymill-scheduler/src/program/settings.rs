@@ -1,0 +1,35 @@
+//! What the scheduler program can be told: a file, and the environment over it.
+
+use std::path::PathBuf;
+
+use copymill_broker::BrokerSettings;
+use copymill_store::StoreSettings;
+use serde::{Deserialize, Serialize};
+
+/// All settings that the scheduler reads.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Settings {
+    /// Where objects are kept.
+    pub store: StoreSettings,
+    /// Where jobs go.
+    pub broker: BrokerSettings,
+    /// The scheduler itself.
+    pub scheduler: SchedulerSection,
+}
+
+/// Settings of the scheduler itself.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct SchedulerSection {
+    /// Folder for audiences while they are read.
+    pub scratch: PathBuf,
+    /// Chunks of one model that are published at once: twice the most workers times the scaling trigger's value.
+    pub window: usize,
+}
+
+impl Default for SchedulerSection {
+    fn default() -> Self {
+        Self { scratch: std::env::temp_dir().join("copymill-scratch"), window: 256 }
+    }
+}

@@ -1,0 +1,100 @@
+//! `copymill pause`, `resume` and `cancel`: orders about one campaign.
+
+use std::time::Duration;
+
+use clap::Args;
+use copymill_campaign::{Action, CampaignId};
+use copymill_scheduler::office::{CampaignStatus, Office};
+
+use super::Cluster;
+use crate::{exit::Exit, output};
+
+/// How long an order is followed until the leader has taken it.
+const PATIENCE: Duration = Duration::from_secs(20);
+const LOOK_EVERY: Duration = Duration::from_millis(300);
+
+/// Hold a campaign: what is being generated is finished, nothing more is begun
+///
+/// The campaign goes on with `copymill resume`, from where it stands, however long it was held.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill pause spring-sale")]
+pub(crate) struct Pause {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Go on with a campaign that is held
+///
+/// Nothing that was generated before is generated again.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill resume spring-sale")]
+pub(crate) struct Resume {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// End a campaign with what it has
+///
+/// Workers drop what they have of it. Its messages stay, and its manifest counts the others as unfinished. A campaign
+/// that was cancelled cannot go on; submit it again instead.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill cancel spring-sale")]
+pub(crate) struct Cancel {
+    #[command(flatten)]
+    target: Target,
+}
+
+#[derive(Args)]
+struct Target {
+    /// The campaign's id, or its name: the latest of that name
+    campaign: String,
+}
+
+impl Pause {
+    pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
+        self.target.order(Action::Pause, |status| status.state.paused).await
+    }
+}
+
+impl Resume {
+    pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
+        self.target.order(Action::Resume, |status| !status.state.paused).await
+    }
+}
+
+impl Cancel {
+    pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
+        self.target.order(Action::Cancel, |status| status.state.cancelling).await
+    }
+}
+
+impl Target {
+    async fn order(self, action: Action, is_taken: fn(&CampaignStatus) -> bool) -> anyhow::Result<Exit> {
+        let cluster = Cluster::reach().await?;
+        let id = cluster.campaign(&self.campaign).await?;
+        let office = cluster.ordering().await?;
+        office.order(&id, action).await?;
+        let status = follow(&office, &id, is_taken).await?;
+        if !is_taken(&status) && !status.state.phase.is_terminal() {
+            output::warn("no scheduler took the order yet; it waits on the broker until one does");
+            return Ok(Exit::Failed);
+        }
+        output::line(format_args!("{} ({id}) is {}", status.accepted.file.campaign, status.word()));
+        Ok(Exit::Done)
+    }
+}
+
+async fn follow(
+    office: &Office,
+    id: &CampaignId,
+    is_taken: fn(&CampaignStatus) -> bool,
+) -> anyhow::Result<CampaignStatus> {
+    let until = tokio::time::Instant::now() + PATIENCE;
+    loop {
+        let status = office.status(id).await?;
+        if is_taken(&status) || status.state.phase.is_terminal() || tokio::time::Instant::now() > until {
+            return Ok(status);
+        }
+        tokio::time::sleep(LOOK_EVERY).await;
+    }
+}

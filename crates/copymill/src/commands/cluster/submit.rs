@@ -1,0 +1,49 @@
+//! `copymill submit`: hands a campaign to a cluster.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use copymill_scheduler::prepare;
+
+use super::{Cluster, status};
+use crate::{exit::Exit, output, settings::Settings};
+
+/// Hand a campaign to a cluster
+///
+/// Checks the campaign as `validate` does, copies its audience into the cluster's store and tells the scheduler.
+/// Prints the campaign's id. The same campaign with the same idempotency key is submitted once, however often this runs;
+/// the key with another campaign is an error.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill submit campaign.yaml --watch\n\nThe cluster is the one that \
+COPYMILL_STORE__URL and COPYMILL_BROKER__URL name, or the settings file in COPYMILL_CONFIG.")]
+pub(crate) struct Submit {
+    /// The campaign file
+    campaign: PathBuf,
+    /// Makes repeating this command harmless
+    #[arg(long, value_name = "KEY")]
+    idempotency_key: Option<String>,
+    /// Shows progress until the campaign has ended
+    #[arg(long)]
+    watch: bool,
+}
+
+impl Submit {
+    pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
+        let cluster = Cluster::reach().await?;
+        let (path, cache) = (self.campaign.clone(), settings.cache.clone());
+        let prepared = tokio::task::spawn_blocking(move || prepare(&path, &cache)).await??;
+        let office = cluster.ordering().await?;
+        let submitted = office.submit(&prepared, self.idempotency_key.as_deref()).await?;
+        if submitted.is_new {
+            output::note(format_args!(
+                "{}, {}",
+                prepared.accepted.file.campaign,
+                output::counted(prepared.messages(), "message")
+            ));
+        } else {
+            output::note("the same campaign was submitted before; this is its id");
+        }
+        output::line(&submitted.id);
+        if self.watch { status::watch(&cluster, Some(submitted.id)).await } else { Ok(Exit::Done) }
+    }
+}

@@ -1,0 +1,159 @@
+//! A cluster of its own for one test: scheduler and workers on a real RabbitMQ and an S3 server.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::Signal;
+
+use crate::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use crate::servers::{Guarded, RabbitMq, wait_until};
+use crate::{Finished, Workplace, program};
+
+const BUCKET: &str = "s3://bucket/some/prefix";
+/// Programs start in about a second on a quiet machine.
+const START: Duration = Duration::from_secs(60);
+
+/// What a cluster's programs share, and the folder of a user who works with it.
+pub struct Cluster {
+    /// The user's folder, with `campaign.yaml` and `recipients.csv`.
+    pub place: Workplace,
+    /// The object store.
+    pub s3: S3Server,
+    broker: String,
+    runtime: tokio::runtime::Runtime,
+    started: std::cell::Cell<u32>,
+}
+
+/// A scheduler or a worker.
+pub struct Program {
+    process: Guarded,
+    log: PathBuf,
+}
+
+impl Cluster {
+    /// A cluster without programs yet, on a virtual host of the shared node.
+    pub fn new(campaign: &str, recipients: impl AsRef<[u8]>) -> Self {
+        Self::on(RabbitMq::shared().new_vhost(), campaign, recipients)
+    }
+
+    /// A cluster without programs yet, on a broker of the test's choice.
+    pub fn on(broker: String, campaign: &str, recipients: impl AsRef<[u8]>) -> Self {
+        let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
+        let runtime = runtime.expect("a runtime can be made");
+        let s3 = runtime.block_on(S3Server::start(0)).expect("loopback has free ports");
+        let place = Workplace::new(campaign, recipients);
+        let credentials =
+            format!("[default]\naws_access_key_id = {ACCESS_KEY}\naws_secret_access_key = {SECRET_KEY}\n");
+        place.write("credentials", credentials);
+        Self { place, s3, broker, runtime, started: 0.into() }
+    }
+
+    /// The store of the cluster for code under test: runs it where the server runs.
+    pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
+    /// The settings of all programs, as environment variables.
+    pub fn environment(&self) -> Vec<(&'static str, String)> {
+        let path = |name: &str| self.place.path(name).display().to_string();
+        vec![
+            ("COPYMILL_STORE__URL", BUCKET.into()),
+            ("COPYMILL_STORE__S3__ENDPOINT", self.s3.url()),
+            ("COPYMILL_STORE__S3__PATH_STYLE", "true".into()),
+            ("COPYMILL_STORE__S3__REGION", "us-east-1".into()),
+            ("COPYMILL_STORE__S3__CREDENTIALS_FILE", path("credentials")),
+            ("COPYMILL_BROKER__URL", self.broker.clone()),
+            ("COPYMILL_WORKER__CACHE", path(".cache/copymill")),
+            ("COPYMILL_SCHEDULER__SCRATCH", path("scratch")),
+        ]
+    }
+
+    /// Starts a scheduler.
+    pub fn scheduler(&self) -> Program {
+        self.start("copymill-scheduler", "standing by", &[])
+    }
+
+    /// Starts a worker.
+    pub fn worker(&self) -> Program {
+        self.start("copymill-worker", "waiting for chunks", &[])
+    }
+
+    /// Starts a program with more in its environment, and waits until it says something.
+    pub fn start(&self, name: &str, says: &str, environment: &[(&str, &str)]) -> Program {
+        let number = self.started.get();
+        self.started.set(number + 1);
+        let log = self.place.path(&format!("{name}-{number}.log"));
+        let mut command = Command::new(program(name));
+        command.current_dir(self.place.path("")).env("OMP_THREAD_LIMIT", "1").env_remove("COPYMILL_LOG");
+        command.envs(self.environment()).envs(environment.iter().copied());
+        let program = Program { process: Guarded::spawn_logging(&command, &log), log };
+        wait_until(&format!("{name} says {says:?}"), START, || {
+            program.log().contains(says) || !program.is_running()
+        });
+        assert!(program.is_running(), "{name} ended:\n{}", program.log());
+        program
+    }
+
+    /// Runs the command line to its end.
+    pub fn copymill(&self, arguments: &[&str]) -> Finished {
+        let mut command = self.place.command(arguments);
+        command.envs(self.environment());
+        crate::Running::spawn(command).finish()
+    }
+
+    /// Submits the campaign; its id.
+    pub fn submit(&self) -> String {
+        self.copymill(&["submit", "campaign.yaml"]).success().stdout.trim().to_owned()
+    }
+
+    /// Waits until a campaign is in a state.
+    pub fn wait_for(&self, id: &str, state: &str, patience: Duration) {
+        let said = || self.copymill(&["status", id]).success().stdout;
+        wait_until(&format!("{id} is {state}"), patience, || {
+            said().lines().any(|line| line.split_whitespace().eq(["state", state]))
+        });
+    }
+
+    /// Proves a campaign from its objects alone, and that it has an outcome for each of so many messages.
+    #[track_caller]
+    pub fn verify(&self, id: &str, messages: usize) {
+        let verified = self.copymill(&["verify", id]).success();
+        assert!(verified.stdout.contains(&format!("{messages} messages")), "{}", verified.stdout);
+    }
+}
+
+impl Program {
+    /// What it logged.
+    pub fn log(&self) -> String {
+        fs::read_to_string(&self.log).unwrap_or_default()
+    }
+
+    /// Where it logs.
+    pub fn log_path(&self) -> &Path {
+        &self.log
+    }
+
+    /// Waits until it logs something.
+    pub fn wait_for(&self, text: &str, patience: Duration) {
+        wait_until(&format!("a program logs {text:?}"), patience, || self.log().contains(text));
+    }
+
+    /// Whether it runs.
+    pub fn is_running(&self) -> bool {
+        self.process.is_running()
+    }
+
+    /// Sends it a signal.
+    pub fn signal(&self, signal: Signal) {
+        self.process.signal(signal);
+    }
+
+    /// Asks it to stop and waits until it did.
+    pub fn stop(self, patience: Duration) -> String {
+        self.signal(Signal::TERM);
+        wait_until("a program ends after SIGTERM", patience, || !self.is_running());
+        self.log()
+    }
+}
