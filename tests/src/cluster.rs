@@ -50,9 +50,14 @@ impl Cluster {
         Self { place, s3, broker, runtime, started: 0.into() }
     }
 
-    /// The store of the cluster for code under test: runs it where the server runs.
+    /// Runs work of a test where the server runs.
     pub fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(work)
+    }
+
+    /// The broker's URL.
+    pub fn broker(&self) -> &str {
+        &self.broker
     }
 
     /// The settings of all programs, as environment variables.
@@ -116,6 +121,19 @@ impl Cluster {
         });
     }
 
+    /// Waits until so many messages of a campaign have an outcome.
+    pub fn wait_for_messages(&self, id: &str, messages: u64, patience: Duration) {
+        wait_until(&format!("{id} has {messages} messages"), patience, || self.messages_of(id) >= messages);
+    }
+
+    /// How many messages of a campaign have an outcome.
+    pub fn messages_of(&self, id: &str) -> u64 {
+        let said = self.copymill(&["status", id, "--json"]).success().stdout;
+        let status: serde_json::Value = serde_json::from_str(&said).expect("a line of JSON");
+        let outcomes = status["outcomes"].as_object().expect("outcomes are an object");
+        outcomes.values().filter_map(serde_json::Value::as_u64).sum()
+    }
+
     /// Proves a campaign from its objects alone, and that it has an outcome for each of so many messages.
     #[track_caller]
     pub fn verify(&self, id: &str, messages: usize) {
@@ -148,6 +166,12 @@ impl Program {
     /// Sends it a signal.
     pub fn signal(&self, signal: Signal) {
         self.process.signal(signal);
+    }
+
+    /// Ends it at once, as a power cut would.
+    pub fn kill(self) {
+        self.signal(Signal::KILL);
+        wait_until("a program ends after SIGKILL", START, || !self.is_running());
     }
 
     /// Asks it to stop and waits until it did.

@@ -191,8 +191,14 @@ impl Lease {
         let (mut object, etag) = self.shared.current.lock().await.clone();
         object.holder.clear();
         object.revision += 1;
-        self.shared.store.put(KEY, body(&object), Condition::IfMatch(etag)).await?;
-        Ok(())
+        if let Put::Stored(_) = self.shared.store.put(KEY, body(&object), Condition::IfMatch(etag)).await? {
+            return Ok(());
+        }
+        // The answer to an earlier try of this put may have been lost.
+        match self.shared.store.get(KEY).await? {
+            Some(found) if found.body == body(&object) => Ok(()),
+            _ => Err(LeaseError::Lost { place: self.shared.store.describe() }),
+        }
     }
 }
 

@@ -13,8 +13,10 @@ pub enum S3Fault {
     SlowDown,
     /// 500 `InternalError`, after the call took effect.
     ErrorAfterEffect,
-    /// No answer for this long, then none at all.
+    /// No answer for this long, then none at all; nothing is done.
     Hang(Duration),
+    /// The call takes effect; no answer for this long, then none at all.
+    HangAfterEffect(Duration),
     /// The connection is closed without an answer.
     Reset,
 }

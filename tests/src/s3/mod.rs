@@ -105,6 +105,11 @@ async fn fail(
             tokio::time::sleep(time).await;
             Err(Broken)
         }
+        S3Fault::HangAfterEffect(time) => {
+            let _effect = service.call(request.map(Body::from)).await;
+            tokio::time::sleep(time).await;
+            Err(Broken)
+        }
         S3Fault::Reset => Err(Broken),
     }
 }

@@ -1,5 +1,10 @@
 //! The campaign that the tests submit.
 
+use std::time::Duration;
+
+/// A campaign takes some seconds on a quiet machine; tests run side by side.
+pub const PATIENCE: Duration = Duration::from_secs(180);
+
 /// A campaign for e-mails with two variants, quick to generate.
 pub const EMAIL: &str = r#"campaign: spring
 kind: social_post

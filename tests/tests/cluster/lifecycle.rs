@@ -1,12 +1,11 @@
 //! What people do with campaigns.
 
-use std::time::Duration;
-
+use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
+use copymill_campaign::{CONTROL_QUEUE, EVENTS_QUEUE};
 use copymill_tests::Cluster;
+use copymill_tests::servers::{RabbitMq, wait_until};
 
-use crate::campaign::{EMAIL, recipients};
-
-const PATIENCE: Duration = Duration::from_secs(120);
+use crate::campaign::{EMAIL, PATIENCE, recipients};
 
 #[test]
 fn a_submitted_campaign_is_generated_by_two_workers_and_comes_back_in_the_audiences_order() {
@@ -28,4 +27,75 @@ fn a_submitted_campaign_is_generated_by_two_workers_and_comes_back_in_the_audien
     let expected: Vec<String> = (0..100).flat_map(|row| [format!("c-{row}"), format!("c-{row}")]).collect();
     assert_eq!(ids, expected);
     assert!(cluster.copymill(&["list"]).success().stdout.contains(&id));
+}
+
+#[test]
+fn a_campaign_that_is_paused_rests_until_it_is_resumed() {
+    let cluster = Cluster::new(EMAIL, recipients(120));
+    let _programs = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    assert!(cluster.copymill(&["pause", &id]).success().stdout.contains("is paused"));
+    let held = cluster.submit();
+    assert_ne!(held, id, "the same campaign without a key is another campaign");
+    cluster.wait_for(&held, "completed", PATIENCE);
+    assert!(cluster.messages_of(&id) < 240, "the other one had all of the worker meanwhile");
+    cluster.copymill(&["resume", &id]).success();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+}
+
+#[test]
+fn a_campaign_that_is_cancelled_ends_with_what_it_has() {
+    let cluster = Cluster::new(EMAIL, recipients(240));
+    let _programs = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    cluster.copymill(&["cancel", "spring"]).success();
+    cluster.wait_for(&id, "cancelled", PATIENCE);
+    let ended_with = cluster.messages_of(&id);
+    assert!((40..480).contains(&ended_with), "{ended_with}");
+    cluster.verify(&id, ended_with as usize);
+    assert!(cluster.copymill(&["status"]).success().stdout.is_empty(), "nothing is under way");
+}
+
+#[test]
+fn an_idempotency_key_is_for_one_campaign() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let submit = ["submit", "campaign.yaml", "--idempotency-key", "spring-2026"];
+    let first = cluster.copymill(&submit).success();
+    let again = cluster.copymill(&submit).success();
+    assert_eq!(first.stdout, again.stdout);
+    assert!(again.stderr.contains("submitted before"), "{}", again.stderr);
+    cluster.place.edit_campaign("variants: 2", "variants: 1");
+    cluster.copymill(&submit).fails(64, &["another campaign", first.stdout.trim()]);
+    // Without a scheduler it waits; with one it is generated once.
+    let _programs = (cluster.scheduler(), cluster.worker());
+    cluster.wait_for(first.stdout.trim(), "completed", PATIENCE);
+    cluster.verify(first.stdout.trim(), 40);
+    assert_eq!(cluster.copymill(&["list"]).success().stdout.matches("spring").count(), 1);
+}
+
+#[test]
+fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let _programs = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    let queues = RabbitMq::shared().api("GET", "/api/queues?columns=name", None).unwrap();
+    let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs.")).unwrap();
+    cluster.block_on(async {
+        let url = cluster.broker().to_owned();
+        let broker = RabbitBroker::connect(&BrokerSettings { url, ..Default::default() }).await.unwrap();
+        for queue in [jobs, EVENTS_QUEUE, CONTROL_QUEUE] {
+            broker.publish(queue, b"\xff is no JSON".as_slice().into()).await.unwrap();
+        }
+        broker.close().await;
+    });
+    wait_until("all are dead letters", PATIENCE, || {
+        let listed = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+        ["no chunk job", "no event", "no order"].iter().all(|reason| listed.contains(reason))
+    });
+    let second = cluster.submit();
+    cluster.wait_for(&second, "completed", PATIENCE);
+    cluster.verify(&second, 40);
 }

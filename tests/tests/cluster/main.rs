@@ -2,5 +2,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod broker_faults;
 mod campaign;
 mod lifecycle;
+mod scheduler_faults;
+mod store_faults;
+mod worker_faults;

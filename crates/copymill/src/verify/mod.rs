@@ -50,7 +50,6 @@ pub(crate) async fn verify(store: &dyn Store, keys: &CampaignKeys) -> anyhow::Re
     let Some(written) = store.get(&keys.manifest()).await? else {
         return unfinished::look(store, keys, &campaign).await;
     };
-    check_success(store, keys, &sha256_hex(&written.body), &mut problems).await?;
     let manifest = match serde_json::from_slice::<Manifest>(&written.body) {
         Ok(manifest) => manifest,
         Err(error) => {
@@ -58,6 +57,7 @@ pub(crate) async fn verify(store: &dyn Store, keys: &CampaignKeys) -> anyhow::Re
             return Ok(Verdict::without_recount(Standing::Finished(CampaignPhase::Failed), problems));
         }
     };
+    check_success(store, keys, (&manifest, &sha256_hex(&written.body)), &mut problems).await?;
     check_pins(keys, &campaign, &manifest, &sha256_hex(&stored.body), &mut problems);
     let check = Check { store, keys, campaign: &campaign, manifest: &manifest };
     recount(&check, problems).await.with_context(|| format!("{} could not be verified", store.describe()))
@@ -77,15 +77,17 @@ async fn recount(check: &Check<'_>, mut problems: Problems) -> anyhow::Result<Ve
     })
 }
 
-/// `_SUCCESS` holds the manifest's SHA-256: a manifest that was changed no longer fits it.
+/// `_SUCCESS` holds the manifest's SHA-256: a manifest that was changed no longer fits it. A campaign that ended
+/// early has none.
 async fn check_success(
     store: &dyn Store,
     keys: &CampaignKeys,
-    manifest_sha256: &str,
+    (manifest, manifest_sha256): (&Manifest, &str),
     problems: &mut Problems,
 ) -> anyhow::Result<()> {
     let key = keys.success();
     match store.get(&key).await? {
+        None if manifest.state != CampaignPhase::Completed => {}
         None => problems
             .note(format!("{key} is missing: the last step was not taken; run the same command again")),
         Some(object) if object.body.trim_ascii() != manifest_sha256.as_bytes() => problems.note(format!(

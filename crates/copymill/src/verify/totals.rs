@@ -47,7 +47,10 @@ pub(super) fn compare(manifest: &Manifest, segments: &Recount, messages: &Recoun
         let what = format!("totals.outcomes.{}", outcome.as_str());
         expect(&what, totals.outcomes.get(outcome), messages.outcomes.get(outcome));
     }
-    expect("rows", manifest.rows, messages.planned);
+    // A campaign that ended early may have rows that were never cut.
+    if manifest.state == CampaignPhase::Completed || manifest.rows < messages.planned {
+        expect("rows", manifest.rows, messages.planned);
+    }
     let pairs = manifest.rows.saturating_mul(u64::from(manifest.variants));
     expect("totals.unfinished", totals.unfinished, pairs.saturating_sub(messages.outcomes.total()));
     if manifest.state == CampaignPhase::Completed {

@@ -1,0 +1,76 @@
+//! A leader that dies or freezes is replaced, and what it comes back with is refused.
+
+use std::time::Duration;
+
+use copymill_tests::Cluster;
+use copymill_tests::s3::S3Fault;
+use copymill_tests::servers::wait_until;
+use hyper::Method;
+use rustix::process::Signal;
+
+use crate::campaign::{EMAIL, PATIENCE, recipients};
+
+const FOREVER: Duration = Duration::from_secs(600);
+/// A leader that is gone is replaced within this.
+const TAKEOVER: Duration = Duration::from_secs(15);
+
+/// Kills the leader while a put waits; the scheduler that stands by finishes the campaign.
+fn killed_at(path_part: &str, fault: S3Fault) {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let leader = cluster.scheduler();
+    leader.wait_for("leading", TAKEOVER);
+    let placed = cluster.s3.fail(Method::PUT, path_part, fault, 1);
+    let (second, _worker) = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    wait_until("the leader waits for the store", PATIENCE, || placed.fired() == 1);
+    leader.kill();
+    second.wait_for("leading", TAKEOVER);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+}
+
+#[test]
+fn a_leader_killed_while_planning_is_replaced_within_15_s() {
+    killed_at("/input/00001", S3Fault::Hang(FOREVER));
+}
+
+#[test]
+fn a_leader_killed_before_its_manifest_is_stored_is_replaced() {
+    killed_at("/manifest.json", S3Fault::Hang(FOREVER));
+}
+
+#[test]
+fn a_leader_killed_between_manifest_and_success_is_replaced() {
+    killed_at("/manifest.json", S3Fault::HangAfterEffect(FOREVER));
+}
+
+#[test]
+fn a_leader_killed_while_workers_generate_is_replaced_within_15_s() {
+    let cluster = Cluster::new(EMAIL, recipients(120));
+    let leader = cluster.scheduler();
+    leader.wait_for("leading", TAKEOVER);
+    let (second, _worker) = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    leader.kill();
+    second.wait_for("leading", TAKEOVER);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+}
+
+#[test]
+fn a_leader_that_was_frozen_is_fenced_out_when_it_comes_back() {
+    let cluster = Cluster::new(EMAIL, recipients(120));
+    let frozen = cluster.scheduler();
+    frozen.wait_for("leading", TAKEOVER);
+    let (second, _worker) = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    frozen.signal(Signal::STOP);
+    second.wait_for("leading", TAKEOVER);
+    frozen.signal(Signal::CONT);
+    frozen.wait_for("the lease was lost", TAKEOVER);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+    assert!(frozen.is_running(), "it stands by again:\n{}", frozen.log());
+}

@@ -1,0 +1,78 @@
+//! Workers that die lose nothing, whatever they were doing.
+
+use std::time::Duration;
+
+use copymill_tests::s3::S3Fault;
+use copymill_tests::servers::wait_until;
+use copymill_tests::{Cluster, Running, program};
+use hyper::Method;
+use rustix::process::Signal;
+
+use crate::campaign::{EMAIL, PATIENCE, recipients};
+
+/// Longer than any test: the worker is killed while it waits.
+const FOREVER: Duration = Duration::from_secs(600);
+/// A chunk of a killed worker is running elsewhere within this.
+const ELSEWHERE: Duration = Duration::from_secs(15);
+
+/// Kills a worker while a call to the store waits; another finishes the campaign.
+fn killed_at(method: Method, path_part: &str, fault: S3Fault) {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let _scheduler = cluster.scheduler();
+    let placed = cluster.s3.fail(method, path_part, fault, 1);
+    let victim = cluster.worker();
+    let id = cluster.submit();
+    wait_until("the worker waits for the store", PATIENCE, || placed.fired() == 1);
+    victim.kill();
+    let _other = cluster.worker();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+}
+
+#[test]
+fn a_worker_killed_while_it_takes_a_chunk_loses_nothing() {
+    killed_at(Method::GET, "/input/", S3Fault::Hang(FOREVER));
+}
+
+#[test]
+fn a_worker_killed_before_its_output_is_stored_loses_nothing() {
+    killed_at(Method::PUT, "/output/", S3Fault::Hang(FOREVER));
+}
+
+#[test]
+fn a_worker_killed_after_its_output_is_stored_duplicates_nothing() {
+    killed_at(Method::PUT, "/output/", S3Fault::HangAfterEffect(FOREVER));
+}
+
+#[test]
+fn the_chunks_of_a_worker_killed_while_decoding_run_elsewhere_within_15_s() {
+    let cluster = Cluster::new(EMAIL, recipients(120));
+    let _scheduler = cluster.scheduler();
+    let victim = cluster.worker();
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    let other = cluster.worker();
+    victim.kill();
+    let before = cluster.messages_of(&id);
+    cluster.wait_for_messages(&id, before + 1, ELSEWHERE);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+    assert!(other.is_running());
+}
+
+#[test]
+fn a_worker_asked_to_stop_hands_back_what_does_not_fit_into_its_grace_and_exits_well() {
+    let cluster = Cluster::new(EMAIL, recipients(120));
+    let _scheduler = cluster.scheduler();
+    let mut command = std::process::Command::new(program("copymill-worker"));
+    command.envs(cluster.environment()).env("OMP_THREAD_LIMIT", "1").env("COPYMILL_WORKER__GRACE_S", "0");
+    let mut leaving = Running::spawn(command);
+    leaving.wait_for("waiting for chunks");
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    leaving.signal(Signal::TERM);
+    leaving.finish().success();
+    let _other = cluster.worker();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+}
