@@ -6,19 +6,32 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
-use copymill_service::{Shutdown, process};
+use copymill_service::{
+    Shutdown,
+    process::{self, Program},
+};
 
 use crate::{desk::Desk, lease::Lease};
 pub use settings::{SchedulerSection, Settings};
 
 /// Runs the program.
 pub async fn main() -> ExitCode {
-    process::run("copymill-scheduler", work).await
+    let program = Program {
+        name: "copymill-scheduler",
+        about: "Leads campaigns: cuts them into chunks, hands these to workers, finishes with a manifest",
+        version: env!("CARGO_PKG_VERSION"),
+        settings: "  COPYMILL_SCHEDULER__SCRATCH folder for audiences while they are read\n  \
+                   COPYMILL_SCHEDULER__WINDOW  chunks of one model that are published at once",
+    };
+    process::run(program, work).await
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let store = settings.store.open_probed().await.context("the store cannot be used")?;
-    let broker = RabbitBroker::connect(&settings.broker).await?;
+    let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
+        return Ok(());
+    };
+    let broker = broker?;
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
     let scratch = settings.scheduler.scratch.clone();
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;

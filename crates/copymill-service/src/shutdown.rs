@@ -68,6 +68,14 @@ impl Shutdown {
         self
     }
 
+    /// Waits for something that may be given up at any time, such as a connection; none where draining came first.
+    pub async fn unless_draining<T>(&self, work: impl Future<Output = T>) -> Option<T> {
+        tokio::select! {
+            done = work => Some(done),
+            () = self.drain_requested() => None,
+        }
+    }
+
     /// Asks everything to finish what it has in hand and take nothing new.
     pub fn request_drain(&self) {
         self.advance(Phase::Draining);

@@ -22,6 +22,9 @@ pub struct StoreSettings {
 impl StoreSettings {
     /// Opens the store, without asking anything of it.
     pub async fn open(&self) -> Result<Arc<dyn Store>, StoreError> {
+        if self.url.is_empty() {
+            return Err(StoreError::NoAddress);
+        }
         match self.url.strip_prefix("s3://") {
             Some(location) => Ok(Arc::new(S3Store::open(location, self.s3.clone()).await?)),
             None => Ok(Arc::new(FolderStore::open(&self.url)?)),

@@ -81,6 +81,12 @@ pub enum Put {
 /// Why the store could not do it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
+    /// Nobody said which store.
+    #[error(
+        "store.url is not set: name a store that all programs share, s3://bucket/prefix or a folder, in COPYMILL_STORE__URL \
+         or in the settings file"
+    )]
+    NoAddress,
     /// The key would leave the store, or not every store could hold it.
     #[error(
         "{0:?} is no key: keys are short relative paths whose parts are not empty and do not begin with a dot"

@@ -24,10 +24,9 @@ use crate::{
 pub struct WorkerSettings {
     /// Who it is, for the leader and for people.
     pub name: String,
-    /// Chunks in hand at most, however short they are.
+    /// Chunks in hand at most, however short they are. With one slot there is one: it is the mode whose texts repeat,
+    /// so no chunk may overtake another.
     pub chunks_in_hand: u16,
-    /// Messages under way at most: twice the engine's slots keep them full over the ends of chunks.
-    pub messages_under_way: usize,
     /// Chunks merged at once: one a core.
     pub merges_at_once: usize,
     /// How long chunks in hand may go on once the process drains.
@@ -85,14 +84,9 @@ impl Worker {
 
     /// Consumes until the process drains, then finishes what it holds within the grace period; the rest goes back.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), BrokerError> {
-        let WorkerSettings {
-            name,
-            chunks_in_hand,
-            messages_under_way,
-            merges_at_once,
-            grace,
-            store_patience,
-        } = self.settings;
+        let WorkerSettings { name, chunks_in_hand, merges_at_once, grace, store_patience } = self.settings;
+        let slots = self.generator.engine.info().slots as usize;
+        let chunks_in_hand = if slots == 1 { 1 } else { chunks_in_hand };
         let mut consumer = self.broker.consume(&jobs_queue(&self.model), chunks_in_hand).await?;
         let hands = Arc::new(Hands::default());
         let beating = heartbeat::beat(
@@ -106,8 +100,9 @@ impl Worker {
             store: self.store,
             broker: self.broker,
             generator: self.generator,
-            // All variants of a row are generated together, so there is room for as many as a campaign may have.
-            messages: Semaphore::new(messages_under_way.max(VARIANTS_MAX as usize)),
+            // Twice the slots keep them full over the ends of chunks. All variants of a row are generated together, so
+            // there is room for as many as a campaign may have.
+            messages: Semaphore::new((2 * slots).max(VARIANTS_MAX as usize)),
             merges: Semaphore::new(merges_at_once),
             hands,
             name,

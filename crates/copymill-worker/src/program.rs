@@ -6,8 +6,12 @@ use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
+use copymill_campaign::ModelPin;
 use copymill_model::{ModelHeader, ModelPlaces, locate_model};
-use copymill_service::{Shutdown, process};
+use copymill_service::{
+    Shutdown,
+    process::{self, Program},
+};
 
 use crate::{Generator, Progress, Worker, WorkerSettings, load_model};
 pub use settings::{EngineSection, Settings, WorkerSection};
@@ -17,12 +21,19 @@ const STORE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs the program.
 pub async fn main() -> ExitCode {
-    process::run("copymill-worker", work).await
+    let program = Program {
+        name: "copymill-worker",
+        about: "Generates the messages of campaigns: takes chunks from the broker, puts outputs into the store",
+        version: env!("CARGO_PKG_VERSION"),
+        settings: "  COPYMILL_WORKER__MODEL      demo, a path, or hf://owner/repository/file.gguf\n  \
+                   COPYMILL_WORKER__CACHE      folder for models\n  \
+                   COPYMILL_WORKER__GRACE_S    seconds that chunks in hand may go on after SIGTERM\n  \
+                   COPYMILL_WORKER__ENGINE__SLOTS, __THREADS, __GPU_LAYERS   chosen from the machine where not set",
+    };
+    process::run(program, work).await
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let store = settings.store.open_probed().await.context("the store cannot be used")?;
-    let broker = RabbitBroker::connect(&settings.broker).await?;
     let section = &settings.worker;
     let places = ModelPlaces { base: Path::new("").to_owned(), cache: section.cache.clone() };
     let (name, sha256) = (section.model.clone(), section.model_sha256.clone());
@@ -38,18 +49,32 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     if let Some(warning) = &model.tokenizer_warning {
         tracing::warn!("{warning}");
     }
+    let generator =
+        Generator { engine: model.engine, encoder: model.encoder, progress: Arc::new(Progress::default()) };
+    serve(&settings, (generator, header.file.pin.clone()), shutdown).await
+}
+
+/// Works on the chunks of a model that is loaded, until the process is asked to stop.
+pub async fn serve(
+    settings: &Settings,
+    (generator, model): (Generator, ModelPin),
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
+    let store = settings.store.open_probed().await.context("the store cannot be used")?;
+    let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
+        return Ok(());
+    };
+    let broker = broker?;
+    let section = &settings.worker;
     let worker_settings = WorkerSettings {
         name: section.name.clone().unwrap_or_else(process::name),
         chunks_in_hand: section.chunks_in_hand,
-        messages_under_way: 2 * model.engine.info().slots as usize,
         merges_at_once: std::thread::available_parallelism().map_or(1, usize::from),
         grace: Duration::from_secs(section.grace_s),
         store_patience: crate::Patience(STORE_PATIENCE),
     };
-    let generator =
-        Generator { engine: model.engine, encoder: model.encoder, progress: Arc::new(Progress::default()) };
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let worker = Worker::new(store, shared, generator, header.file.pin.clone(), worker_settings);
+    let worker = Worker::new(store, shared, generator, model, worker_settings);
     tracing::info!(broker = broker.describe(), store = settings.store.url, "waiting for chunks");
     worker.run(shutdown).await?;
     broker.close().await;

@@ -5,10 +5,9 @@ use std::{fs, path::Path};
 use copymill_tests::repository;
 
 /// Libraries that only one crate names.
-const OWNERS: [(&str, &str); 10] = [
+const OWNERS: [(&str, &str); 9] = [
     ("aws-sdk-s3", "copymill-store"),
     ("axum", "copymill-scheduler"),
-    ("clap", "copymill"),
     ("hf-hub", "copymill-model"),
     ("lapin", "copymill-broker"),
     ("llama-cpp-2", "copymill-engine"),

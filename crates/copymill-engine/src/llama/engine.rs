@@ -33,6 +33,9 @@ pub struct LlamaEngine {
     vocabulary: Arc<Vocabulary>,
     tokenizer: Arc<LlamaTokenizer>,
     compiler: Arc<Compiler>,
+    /// Requests enter one by one, in the order of their calls: a first compilation must not let others overtake, for
+    /// the order decides what shares a batch, and so how it is rounded.
+    entrance: tokio::sync::Mutex<()>,
     /// Always there until drop.
     jobs: Option<mpsc::Sender<Job>>,
     thread: Option<JoinHandle<()>>,
@@ -59,7 +62,16 @@ impl LlamaEngine {
         let (jobs, inbox) = mpsc::channel(MAX_QUEUED_JOBS);
         let thread = start(loaded, model, inbox)?;
         let (jobs, thread) = (Some(jobs), Some(thread));
-        Ok(Self { info, counters, vocabulary, tokenizer, compiler: Arc::new(compiler), jobs, thread })
+        Ok(Self {
+            info,
+            counters,
+            vocabulary,
+            tokenizer,
+            compiler: Arc::new(compiler),
+            entrance: tokio::sync::Mutex::new(()),
+            jobs,
+            thread,
+        })
     }
 
     /// llama.cpp's own tokenizer; it keeps the model in memory while it lives.
@@ -103,6 +115,21 @@ impl LlamaEngine {
         Ok(Some(request.seeds.iter().map(empty).collect()))
     }
 
+    /// Hands a request to the thread; what comes back says when it is done.
+    async fn enter(&self, request: Request) -> Result<oneshot::Receiver<Vec<Generation>>, EngineError> {
+        let _turn = self.entrance.lock().await;
+        let constraint = match request.constraint.clone() {
+            Some(constraint) => Some(self.compiled(constraint).await?),
+            None => None,
+        };
+        let jobs = self.jobs.as_ref().ok_or(EngineError::Stopped)?;
+        let place = jobs.reserve().await.map_err(|_| EngineError::Stopped)?;
+        let (reply, result) = oneshot::channel();
+        self.counters.submitted(request.seeds.len());
+        place.send(Job { request, constraint, reply });
+        Ok(result)
+    }
+
     async fn compiled(&self, constraint: Arc<Constraint>) -> Result<Arc<Compiled>, EngineError> {
         let compiler = self.compiler.clone();
         // A first compilation may take a second; a later call costs a lock.
@@ -121,15 +148,7 @@ impl Engine for LlamaEngine {
         if let Some(refused) = self.refusal(&request)? {
             return Ok(refused);
         }
-        let constraint = match request.constraint.clone() {
-            Some(constraint) => Some(self.compiled(constraint).await?),
-            None => None,
-        };
-        let jobs = self.jobs.as_ref().ok_or(EngineError::Stopped)?;
-        let place = jobs.reserve().await.map_err(|_| EngineError::Stopped)?;
-        let (reply, result) = oneshot::channel();
-        self.counters.submitted(request.seeds.len());
-        place.send(Job { request, constraint, reply });
+        let result = self.enter(request).await?;
         result.await.map_err(|_| EngineError::Stopped)
     }
 

@@ -125,6 +125,10 @@ impl ScriptedEngine {
         let queued = Gauge::raise(&self.counters.queued);
         let _slot = self.slots.acquire().await.map_err(|_| EngineError::Stopped)?;
         drop(queued);
+        // Waiting for work is no lack of progress.
+        if self.counters.running.load(Relaxed) == 0 {
+            *self.counters.last_progress.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        }
         let _running = Gauge::raise(&self.counters.running);
         let answer = (self.script)(request, seed)?;
         if !answer.delay.is_zero() {
@@ -194,6 +198,8 @@ impl Engine for ScriptedEngine {
 
     fn stats(&self) -> EngineStats {
         let counters = &self.counters;
+        let (running, queued) = (counters.running.load(Relaxed), counters.queued.load(Relaxed));
+        let progress = *counters.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
         EngineStats {
             decode_steps: counters.finished.load(Relaxed),
             prompt_tokens: counters.prompt.load(Relaxed),
@@ -205,9 +211,9 @@ impl Engine for ScriptedEngine {
             finished: counters.finished.load(Relaxed),
             cells_used: 0,
             cells_capacity: self.info.cells,
-            running: counters.running.load(Relaxed),
-            queued: counters.queued.load(Relaxed),
-            last_progress: *counters.last_progress.lock().unwrap_or_else(PoisonError::into_inner),
+            running,
+            queued,
+            last_progress: if running == 0 && queued == 0 { Instant::now() } else { progress },
         }
     }
 }

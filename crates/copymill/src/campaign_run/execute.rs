@@ -40,7 +40,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     let Work { store, campaign, source, lease, generator, shutdown } = work;
     let broker = InProcessBroker::new();
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let settings = worker_settings(&generator);
+    let settings = worker_settings();
     let worker = Worker::new(store.clone(), shared.clone(), generator, campaign.model.clone(), settings);
     let (draining, drain_seen) = watch::channel(false);
     let (gone, gone_seen) = watch::channel(false);
@@ -77,13 +77,11 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     Ok(ended)
 }
 
-fn worker_settings(generator: &Generator) -> WorkerSettings {
-    let slots = generator.engine.info().slots as usize;
+fn worker_settings() -> WorkerSettings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     WorkerSettings {
         name: copymill_service::process::name(),
         chunks_in_hand: CHUNKS_IN_HAND,
-        messages_under_way: 2 * slots,
         merges_at_once: cores,
         grace: GRACE,
         store_patience: Patience(Duration::ZERO),

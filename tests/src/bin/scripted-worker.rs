@@ -1,0 +1,63 @@
+//! A worker as it is, with answers from a script in place of a model: for tests of what kills workers, and for
+//! measuring everything but the model. What the script does stands in `SCRIPT_…` variables.
+
+use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+
+use copymill_engine::{ByteTokenizer, Request, ScriptedAnswer, ScriptedEngine};
+use copymill_model::{ModelHeader, ModelPlaces, locate_model};
+use copymill_service::process::{self, Program};
+use copymill_tokenizer::PromptEncoder;
+use copymill_worker::program::{Settings, serve};
+use copymill_worker::{Generator, Progress};
+
+const PROGRAM: Program = Program {
+    name: "scripted-worker",
+    about: "A worker whose answers come from a script",
+    version: env!("CARGO_PKG_VERSION"),
+    settings: "  SCRIPT_ANSWER    the text of every answer\n  SCRIPT_SLOTS     answers at once\n  \
+               SCRIPT_DELAY_MS  how long an answer takes\n  SCRIPT_KILLED_BY a prompt with this text ends the process\n  \
+               SCRIPT_STUCK_AT  a prompt with this text is never answered",
+};
+
+/// An answer that passes the checks of a social post.
+const POST: &str = r##"{"post":"[[brand]] is back on the trail. Have a look at [[product]].","hashtags":["#Outdoor","#Trail"]}"##;
+
+#[tokio::main]
+async fn main() -> ExitCode {
+    process::run(PROGRAM, |settings: Settings, shutdown| async move {
+        let places = ModelPlaces { base: Path::new("").to_owned(), cache: settings.worker.cache.clone() };
+        let header = ModelHeader::read(locate_model(&settings.worker.model, None, &places)?)?;
+        let generator = Generator {
+            engine: Arc::new(engine()?),
+            encoder: Arc::new(PromptEncoder::new(Arc::new(ByteTokenizer), &header.gguf)?),
+            progress: Arc::new(Progress::default()),
+        };
+        serve(&settings, (generator, header.file.pin), shutdown).await
+    })
+    .await
+}
+
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+fn number(name: &str, otherwise: u32) -> anyhow::Result<u32> {
+    Ok(variable(name).map_or(Ok(otherwise), |text| text.parse())?)
+}
+
+fn engine() -> anyhow::Result<ScriptedEngine> {
+    let answer = variable("SCRIPT_ANSWER").unwrap_or_else(|| POST.to_owned());
+    let delay = Duration::from_millis(number("SCRIPT_DELAY_MS", 0)?.into());
+    let (killed_by, stuck_at) = (variable("SCRIPT_KILLED_BY"), variable("SCRIPT_STUCK_AT"));
+    let shows = |request: &Request, text: &Option<String>| {
+        text.as_ref().is_some_and(|text| ScriptedEngine::prompt_text(request).contains(text))
+    };
+    Ok(ScriptedEngine::new(number("SCRIPT_SLOTS", 16)?, move |request, _| {
+        if shows(request, &killed_by) {
+            // As a fault in a GPU driver would: no destructor runs, no signal is handled.
+            std::process::abort();
+        }
+        let delay = if shows(request, &stuck_at) { Duration::MAX } else { delay };
+        ScriptedAnswer::text(answer.clone()).after(delay)
+    }))
+}
