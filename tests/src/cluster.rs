@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
+use copymill_store::{S3Settings, Store, StoreSettings};
 use rustix::process::Signal;
 
 use crate::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
@@ -60,6 +61,22 @@ impl Cluster {
         &self.broker
     }
 
+    /// The store that all programs use.
+    pub fn store(&self) -> std::sync::Arc<dyn Store> {
+        let settings = StoreSettings {
+            url: BUCKET.into(),
+            s3: S3Settings {
+                endpoint: Some(self.s3.url()),
+                path_style: true,
+                region: Some("us-east-1".into()),
+                credentials_file: Some(self.place.path("credentials")),
+                ..S3Settings::default()
+            },
+            ..StoreSettings::default()
+        };
+        self.block_on(settings.open()).expect("an S3 store opens without asking")
+    }
+
     /// The settings of all programs, as environment variables.
     pub fn environment(&self) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.place.path(name).display().to_string();
@@ -72,6 +89,8 @@ impl Cluster {
             ("COPYMILL_BROKER__URL", self.broker.clone()),
             ("COPYMILL_WORKER__CACHE", path(".cache/copymill")),
             ("COPYMILL_SCHEDULER__SCRATCH", path("scratch")),
+            // Chunks of seconds, as a CPU has.
+            ("COPYMILL_SCHEDULER__CHUNK_TOKENS", "6000".into()),
         ]
     }
 
@@ -128,10 +147,28 @@ impl Cluster {
 
     /// How many messages of a campaign have an outcome.
     pub fn messages_of(&self, id: &str) -> u64 {
+        self.outcomes(id).values().filter_map(serde_json::Value::as_u64).sum()
+    }
+
+    /// How many messages of a campaign have one outcome.
+    pub fn messages_with(&self, id: &str, outcome: &str) -> u64 {
+        self.outcomes(id)[outcome].as_u64().expect("counts are numbers")
+    }
+
+    fn outcomes(&self, id: &str) -> serde_json::Map<String, serde_json::Value> {
         let said = self.copymill(&["status", id, "--json"]).success().stdout;
         let status: serde_json::Value = serde_json::from_str(&said).expect("a line of JSON");
-        let outcomes = status["outcomes"].as_object().expect("outcomes are an object");
-        outcomes.values().filter_map(serde_json::Value::as_u64).sum()
+        status["outcomes"].as_object().expect("outcomes are an object").clone()
+    }
+
+    /// The lines that a campaign's results are, with the recipients' columns.
+    pub fn results(&self, id: &str) -> Vec<serde_json::Value> {
+        let number = self.started.get();
+        self.started.set(number + 1);
+        let file = format!("results-{number}.jsonl");
+        self.copymill(&["results", id, "--join", "-o", &file]).success();
+        let text = fs::read_to_string(self.place.path(&file)).expect("the command wrote it");
+        text.lines().map(|line| serde_json::from_str(line).expect("a line of JSON")).collect()
     }
 
     /// Proves a campaign from its objects alone, and that it has an outcome for each of so many messages.

@@ -36,6 +36,8 @@ pub enum Action {
     Cancel,
     /// Release the rest after a pilot.
     Approve,
+    /// Try again what a completed campaign rejected.
+    RetryRejected,
 }
 
 /// What a worker says every few seconds.

@@ -63,6 +63,16 @@ pub struct CampaignFile {
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = 100))]
     pub weight: u32,
+    /// Rows of a pilot on a cluster: the first ones, generated and shown before the rest is released by
+    /// `copymill approve`. What the pilot wrote is final.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 1, max = 1_000_000))]
+    pub pilot: Option<u64>,
+    /// When all messages should be there, RFC 3339: on a cluster, a campaign that would be late gets more than its
+    /// share of the workers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"2026-12-01T06:00:00Z")]
+    pub deadline: Option<String>,
     /// Folder for the output, relative to the campaign file.
     #[serde(default = "default_output")]
     #[schemars(length(min = 1))]
@@ -229,6 +239,9 @@ pub struct Accepted {
     pub segmented: bool,
     /// The model as it was.
     pub model: ModelPin,
+    /// The campaign that it was submitted in place of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub parent: Option<CampaignId>,
 }
 
 /// What a source must still be when planning goes on.

@@ -15,6 +15,7 @@ mod message;
 mod outcome;
 mod row;
 mod seed;
+mod split;
 mod state;
 mod user_error;
 mod validate;
@@ -38,6 +39,7 @@ pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue};
 pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;
+pub use split::{encode_split, is_split};
 pub use state::{CampaignPhase, CampaignState, TransitionError};
 pub use user_error::UserError;
 pub use validate::{

@@ -99,6 +99,15 @@ pub struct TokenUse {
     pub forced: u64,
 }
 
+impl std::ops::SubAssign for TokenUse {
+    fn sub_assign(&mut self, other: Self) {
+        self.prompt = self.prompt.saturating_sub(other.prompt);
+        self.reused = self.reused.saturating_sub(other.reused);
+        self.generated = self.generated.saturating_sub(other.generated);
+        self.forced = self.forced.saturating_sub(other.forced);
+    }
+}
+
 impl std::ops::AddAssign for TokenUse {
     fn add_assign(&mut self, other: Self) {
         self.prompt += other.prompt;

@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, CampaignPhase, ModelPin, Outcome, TokenUse};
+use crate::{
+    CampaignId, CampaignPhase, ModelPin, Outcome, TokenUse,
+    keys::{first, is_first},
+};
 
 /// `manifest.json`: exactly what it names is in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -13,6 +16,9 @@ pub struct Manifest {
     pub v: u32,
     /// The campaign.
     pub campaign: CampaignId,
+    /// Grows with every later work on the campaign, such as another try of what was rejected.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub generation: u32,
     /// The campaign's name.
     pub name: String,
     /// `completed`, `cancelled` or `failed`.

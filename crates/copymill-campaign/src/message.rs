@@ -4,7 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, ChunkId, ChunkKind, OutcomeCounts, TokenUse};
+use crate::{
+    CampaignId, ChunkId, ChunkKind, OutcomeCounts, TokenUse,
+    keys::{first, is_first},
+};
 
 /// A chunk to be worked on: ids and keys, a few hundred bytes.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,15 @@ pub struct ChunkJob {
     pub kind: ChunkKind,
     /// The chunk.
     pub chunk: ChunkId,
+    /// Whether it is published again because nothing was heard any more of the worker that had it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub suspect: bool,
+    /// The generation of the output, counted from 1.
+    #[serde(default = "first", skip_serializing_if = "is_first")]
+    pub generation: u32,
+    /// In a later generation: key below the root of the object whose rejected messages are tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub again: Option<String>,
 }
 
 /// What a worker tells the leader.
@@ -45,6 +57,11 @@ pub enum Event {
         /// The job.
         job: ChunkJob,
     },
+    /// The chunk was split, because workers that had it ended: its parts are to be published.
+    Split {
+        /// The job.
+        job: ChunkJob,
+    },
     /// The chunk could not be worked on; the reason holds no recipient data.
     Failed {
         /// The job.
@@ -64,6 +81,7 @@ impl Event {
             Self::Started { job, .. }
             | Self::Done { job, .. }
             | Self::Returned { job }
+            | Self::Split { job }
             | Self::Failed { job, .. } => job,
         }
     }

@@ -73,6 +73,7 @@ pub const ROW_CODES: &[(&str, &str)] = &[
     ("engine_failed", "The engine could not finish this message."),
     ("segment_rejected", "No copy of the row's segment passed its checks; the segment's line says why."),
     ("segment_missing", "There is no copy of the row's segment."),
+    ("kills_workers", "Every worker that began with the row ended before it was done."),
 ];
 
 #[cfg(test)]

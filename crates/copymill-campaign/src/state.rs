@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::Totals;
 
-/// Where a campaign stands: `accepted → planning → running → finishing → completed`.
+/// Where a campaign stands: `accepted → planning → (pilot → awaiting_approval →) running → finishing → completed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum CampaignPhase {
@@ -12,6 +12,10 @@ pub enum CampaignPhase {
     Accepted,
     /// The audience is being cut into chunks; chunks that are cut are generated already.
     Planning,
+    /// All chunks are cut; only those of the pilot are generated.
+    Pilot,
+    /// The pilot is done; the rest waits until somebody approves it.
+    AwaitingApproval,
     /// All chunks are cut.
     Running,
     /// All chunks are done; manifest and `_SUCCESS` are being written.
@@ -35,6 +39,8 @@ impl CampaignPhase {
         match self {
             Self::Accepted => "accepted",
             Self::Planning => "planning",
+            Self::Pilot => "pilot",
+            Self::AwaitingApproval => "awaiting_approval",
             Self::Running => "running",
             Self::Finishing => "finishing",
             Self::Completed => "completed",
@@ -57,6 +63,12 @@ pub struct CampaignState {
     /// Whether it is being cancelled: workers drop what they have of it.
     #[serde(default)]
     pub cancelling: bool,
+    /// Whether its pilot was approved.
+    #[serde(default)]
+    pub approved: bool,
+    /// The generation that is being made of a completed campaign: its rejected messages are tried again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reworking: Option<u32>,
     /// Why it failed; none otherwise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub failure: Option<String>,
@@ -98,6 +110,8 @@ impl CampaignState {
             phase: CampaignPhase::Accepted,
             paused: false,
             cancelling: false,
+            approved: false,
+            reworking: None,
             failure: None,
             epoch: 0,
             writer: String::new(),
@@ -111,14 +125,22 @@ impl CampaignState {
         }
     }
 
+    /// Whether nothing is being done about the campaign any more.
+    pub fn is_over(&self) -> bool {
+        self.phase.is_terminal() && self.reworking.is_none()
+    }
+
     /// Moves on to another state.
     pub fn advance(&mut self, to: CampaignPhase) -> Result<(), TransitionError> {
-        use CampaignPhase::{Accepted, Cancelled, Completed, Failed, Finishing, Planning, Running};
+        use CampaignPhase::{
+            Accepted, AwaitingApproval, Cancelled, Completed, Failed, Finishing, Pilot, Planning, Running,
+        };
         let allowed = match (self.phase, to) {
             (from, to) if from == to => !from.is_terminal(),
             (Accepted, Planning) | (Planning, Running) | (Running, Finishing) | (Finishing, Completed) => {
                 true
             }
+            (Planning, Pilot) | (Pilot, AwaitingApproval) | (AwaitingApproval, Running) => true,
             (from, Cancelled | Failed) => !from.is_terminal(),
             _ => false,
         };
@@ -136,8 +158,11 @@ mod tests {
 
     #[test]
     fn nothing_follows_a_terminal_state_and_no_step_is_skipped() {
-        use CampaignPhase::{Accepted, Cancelled, Completed, Failed, Finishing, Planning, Running};
-        let all = [Accepted, Planning, Running, Finishing, Completed, Cancelled, Failed];
+        use CampaignPhase::{
+            Accepted, AwaitingApproval, Cancelled, Completed, Failed, Finishing, Pilot, Planning, Running,
+        };
+        let all =
+            [Accepted, Planning, Pilot, AwaitingApproval, Running, Finishing, Completed, Cancelled, Failed];
         for from in all {
             for to in all {
                 let mut state = CampaignState { phase: from, ..CampaignState::accepted() };
@@ -148,7 +173,10 @@ mod tests {
         }
         let mut state = CampaignState::accepted();
         assert!(state.advance(Running).is_err(), "planning must not be skipped");
-        for to in [Planning, Running, Finishing, Completed] {
+        for to in [Planning, Pilot, AwaitingApproval, Running, Finishing, Completed] {
+            if to == AwaitingApproval {
+                assert!(state.advance(Running).is_err(), "nobody approved it");
+            }
             state.advance(to).unwrap();
         }
     }

@@ -54,6 +54,8 @@ pub struct Desk {
     pub scratch: PathBuf,
     /// Chunks of one model that are published at once.
     pub window: usize,
+    /// Tokens that the answers of one chunk may have together.
+    pub chunk_tokens: u64,
 }
 
 /// The campaigns that are led.
@@ -145,6 +147,8 @@ impl Campaigns {
             campaign: campaign.clone(),
             lease: self.lease.clone(),
             window,
+            holds_pilots: true,
+            chunk_tokens: self.desk.chunk_tokens,
         };
         let (notes, notes_taken) = mpsc::channel(NOTES);
         self.notes.insert(id.clone(), (campaign.model.clone(), notes));
@@ -232,10 +236,14 @@ async fn lead_one(
     let (store, mark) = (leader.store.clone(), format!("{ACTIVE_PREFIX}{}", leader.campaign.id));
     let (_gone, workers_gone) = watch::channel(true);
     let (progress, _seen) = watch::channel(CampaignState::accepted());
-    let signals = Signals { draining, workers_gone, progress };
+    let mut signals = Signals { draining, workers_gone, progress };
+    let mut notes = Notes::Routed(notes);
     let led = async {
+        if let Some(ended) = leader.rework(&mut notes, &mut signals).await? {
+            return Ok(ended);
+        }
         let source = Source::fetch(store.as_ref(), &leader.campaign, &scratch).await?;
-        leader.lead(source, Notes::Routed(notes), signals).await
+        leader.lead(source, &mut notes, &mut signals).await
     };
     let ended = match led.await {
         Ok(ended) => ended,

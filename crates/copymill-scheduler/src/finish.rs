@@ -27,8 +27,7 @@ pub async fn complete(leader: &Leader, state: &mut StateFile, results: Results<'
         state.save(&leader.lease).await?;
     }
     let manifest = write_manifest(leader, state, results, (CampaignPhase::Completed, None)).await?;
-    let success = Bytes::from(format!("{}\n", sha256_hex(&manifest)));
-    leader.store.put(&leader.keys.success(), success, Condition::IfAbsent).await?;
+    seal(leader, &manifest).await?;
     state.state.advance(CampaignPhase::Completed)?;
     state.save(&leader.lease).await
 }
@@ -72,15 +71,11 @@ async fn manifest(
     (phase, rows): (CampaignPhase, Option<u64>),
 ) -> anyhow::Result<Manifest> {
     let campaign = &leader.campaign;
-    let objects: Vec<_> =
-        results.messages.iter().map(|(id, r)| object(leader, ChunkKind::Messages, id, r)).collect();
-    let segments =
-        results.segments.iter().map(|(id, r)| object(leader, ChunkKind::Segments, id, r)).collect();
+    let named = |kind| move |(id, result): (&ChunkId, &ChunkResult)| object(leader, kind, (id, 1), result);
+    let objects: Vec<_> = results.messages.iter().map(named(ChunkKind::Messages)).collect();
+    let segments = results.segments.iter().map(named(ChunkKind::Segments)).collect();
     let rows = rows.unwrap_or_else(|| objects.last().map_or(0, |object| object.rows.1));
-    let outcomes = objects.iter().fold(OutcomeCounts::default(), |mut sum, object| {
-        sum += object.outcomes;
-        sum
-    });
+    let outcomes = sum(&objects);
     let expected = rows * u64::from(campaign.file.variants);
     let unfinished = expected.saturating_sub(outcomes.total());
     if outcomes.total() > expected || (phase == CampaignPhase::Completed && unfinished > 0) {
@@ -93,6 +88,7 @@ async fn manifest(
     Ok(Manifest {
         v: 1,
         campaign: campaign.id.clone(),
+        generation: 1,
         name: campaign.file.campaign.clone(),
         state: phase,
         campaign_sha256: stored.map(|object| sha256_hex(&object.body)).unwrap_or_default(),
@@ -108,8 +104,47 @@ async fn manifest(
     })
 }
 
-fn object(leader: &Leader, kind: ChunkKind, chunk: &ChunkId, result: &ChunkResult) -> ManifestObject {
-    let key = leader.keys.output(kind, chunk);
+/// Puts a later manifest in the place of the one with an ETag, and seals it.
+pub async fn swap(leader: &Leader, manifest: &Manifest, etag: String) -> anyhow::Result<()> {
+    let (key, body) = (leader.keys.manifest(), Bytes::from(serde_json::to_vec_pretty(manifest)?));
+    leader.lease.check()?;
+    if leader.store.put(&key, body.clone(), Condition::IfMatch(etag)).await? == Put::Refused {
+        bail!("{key} was changed by another process");
+    }
+    seal(leader, &body).await
+}
+
+/// Makes `_SUCCESS` hold the checksum of the manifest.
+pub async fn seal(leader: &Leader, manifest: &[u8]) -> anyhow::Result<()> {
+    let (key, success) = (leader.keys.success(), Bytes::from(format!("{}\n", sha256_hex(manifest))));
+    let condition = match leader.store.get(&key).await? {
+        Some(stored) if stored.body == success => return Ok(()),
+        Some(stored) => Condition::IfMatch(stored.etag),
+        None => Condition::IfAbsent,
+    };
+    leader.lease.check()?;
+    if leader.store.put(&key, success, condition).await? == Put::Refused {
+        bail!("{key} was changed by another process");
+    }
+    Ok(())
+}
+
+/// Lines by outcome over all objects.
+pub fn sum(objects: &[ManifestObject]) -> OutcomeCounts {
+    objects.iter().fold(OutcomeCounts::default(), |mut sum, object| {
+        sum += object.outcomes;
+        sum
+    })
+}
+
+/// An object in force, of a chunk in a generation.
+pub fn object(
+    leader: &Leader,
+    kind: ChunkKind,
+    (chunk, generation): (&ChunkId, u32),
+    result: &ChunkResult,
+) -> ManifestObject {
+    let key = leader.keys.output_of(kind, chunk, generation);
     let key = key.strip_prefix(leader.keys.root()).unwrap_or(&key).to_owned();
     ManifestObject {
         key,

@@ -2,6 +2,9 @@
 
 mod failure;
 mod notes;
+mod pace;
+mod pilot;
+mod rework;
 mod stage;
 
 use std::{
@@ -18,6 +21,7 @@ use copymill_store::Store;
 use tokio::sync::watch;
 
 pub use notes::{Note, Notes};
+use pace::Pace;
 use stage::Stage;
 
 use crate::{
@@ -42,6 +46,10 @@ pub struct Leader {
     pub lease: Arc<Lease>,
     /// Its part of the window of its model.
     pub window: Member,
+    /// Whether a pilot waits for approval; not where nobody is there to give it.
+    pub holds_pilots: bool,
+    /// Tokens that the answers of one chunk may have together.
+    pub chunk_tokens: u64,
 }
 
 /// How a leader's work ended.
@@ -80,8 +88,8 @@ impl Leader {
     pub async fn lead(
         &self,
         source: Source,
-        mut notes: Notes,
-        mut signals: Signals,
+        notes: &mut Notes,
+        signals: &mut Signals,
     ) -> anyhow::Result<Ended> {
         let mut state = StateFile::open(self.store.clone(), &self.keys).await?;
         match state.state.phase {
@@ -99,8 +107,8 @@ impl Leader {
         let segments = match &source.segments {
             Some(segments) => {
                 let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Segments).await?;
-                let mut stage = Stage::of_segments(&self.campaign, segments, from);
-                match self.run_stage(&mut stage, &mut notes, &mut state, &mut signals).await? {
+                let mut stage = Stage::of_segments(&self.campaign, segments, (from, self.chunk_tokens));
+                match self.run_stage(&mut stage, notes, &mut state, signals).await? {
                     StageEnd::Complete => stage.tracker,
                     StageEnd::Cancelled => {
                         return self.cancel(&mut state, rows, [&Tracker::default(), &stage.tracker]).await;
@@ -111,8 +119,15 @@ impl Leader {
             None => Tracker::default(),
         };
         let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Messages).await?;
-        let mut stage = Stage::of_messages(source.message_plan(self.campaign.clone(), from), from);
-        match self.run_stage(&mut stage, &mut notes, &mut state, &mut signals).await? {
+        let mut stage =
+            Stage::of_messages(source.message_plan(self.campaign.clone(), from, self.chunk_tokens), from);
+        if let Some(rows) = self.pilot(&state)
+            && let Some(chunks) =
+                pilot::chunks_of_pilot(self.store.as_ref(), &self.keys, rows, from.chunk).await?
+        {
+            stage.tracker.hold_after(chunks);
+        }
+        match self.run_stage(&mut stage, notes, &mut state, signals).await? {
             StageEnd::Complete => {}
             StageEnd::Cancelled => return self.cancel(&mut state, rows, [&stage.tracker, &segments]).await,
             StageEnd::Stopped => return Ok(Ended::Stopped),
@@ -145,7 +160,13 @@ impl Leader {
         signals: &mut Signals,
     ) -> anyhow::Result<StageEnd> {
         let mut tick = tokio::time::interval(TICK);
-        while !stage.is_complete() {
+        let mut pace = self.pace(stage, state)?;
+        loop {
+            self.advance(stage, state).await?;
+            let waits = stage.kind == ChunkKind::Messages && self.pilot(state).is_some();
+            if stage.is_complete() && !waits {
+                break;
+            }
             let draining = *signals.draining.borrow_and_update();
             if draining && *signals.workers_gone.borrow_and_update() && notes.is_empty().await? {
                 state.save(&self.lease).await?;
@@ -167,6 +188,7 @@ impl Leader {
                 _ = tick.tick() => {
                     state.save_if_due(&self.lease).await?;
                     stage.look_for_silent(&self.window);
+                    self.keep_pace(pace.as_mut(), state);
                 }
             }
             signals.progress.send_replace(state.state.clone());
@@ -184,9 +206,8 @@ impl Leader {
         let Some(cut) = cut else {
             stage.cut_all = true;
             (&mut stage.cutting).await.context("planning ended unexpectedly")??;
-            if stage.kind == ChunkKind::Messages && state.state.phase == CampaignPhase::Planning {
-                state.state.advance(CampaignPhase::Running)?;
-                state.save(&self.lease).await?;
+            if self.pilot(state).is_some() && !stage.tracker.has_limit() {
+                stage.tracker.hold_after(stage.tracker.planned_count());
             }
             return Ok(());
         };
@@ -196,10 +217,13 @@ impl Leader {
         stage.tracker.planned(chunk.index + 1);
         match stage.kind {
             ChunkKind::Messages => {
+                if self.pilot(state).is_some_and(|pilot| pilot <= rows.1) && !stage.tracker.has_limit() {
+                    stage.tracker.hold_after(chunk.index + 1);
+                }
                 state.state.rows_planned = rows.1;
                 state.state.chunks_planned = stage.tracker.count();
             }
-            ChunkKind::Segments => state.state.segment_chunks = stage.tracker.count(),
+            ChunkKind::Segments => state.state.segment_chunks = stage.tracker.planned_count(),
         }
         Ok(())
     }
@@ -207,7 +231,7 @@ impl Leader {
     async fn take_note(&self, stage: &mut Stage, note: Note, state: &mut StateFile) -> anyhow::Result<()> {
         match note {
             Note::Event(event, delivery) => {
-                if event.job().kind == stage.kind {
+                if stage.is_of(event.job()) {
                     self.take_event(stage, *event, state).await?;
                 }
                 // Late reports of a stage that is over change nothing.
@@ -218,7 +242,9 @@ impl Leader {
                     Action::Pause => state.state.paused = true,
                     Action::Resume => state.state.paused = false,
                     Action::Cancel => state.state.cancelling = true,
-                    Action::Submitted | Action::Approve => {}
+                    Action::Approve => self.approve(stage, state)?,
+                    // Rework that was asked for begins when nothing else is done about the campaign.
+                    Action::Submitted | Action::RetryRejected => {}
                 }
                 state.save(&self.lease).await?;
                 acknowledge(delivery).await
@@ -243,6 +269,7 @@ impl Leader {
             Event::Started { job, .. } => stage.begun(&job.chunk, &self.window),
             Event::Done { job, result } => stage.done(job.chunk, result, &mut state.state),
             Event::Returned { job } => stage.tracker.returned(job.chunk),
+            Event::Split { job } => stage.split(job.chunk, &mut state.state),
             Event::Failed { job, reason, is_final: true } => bail!("chunk {} failed: {reason}", job.chunk),
             Event::Failed { job, reason, .. } => {
                 tracing::warn!(campaign = %self.campaign.id, chunk = %job.chunk, reason, "a chunk failed");
@@ -254,9 +281,20 @@ impl Leader {
         Ok(())
     }
 
-    /// The job of a chunk.
-    fn job(&self, kind: ChunkKind, chunk: copymill_campaign::ChunkId) -> ChunkJob {
-        ChunkJob { v: 1, campaign: self.campaign.id.clone(), root: self.keys.root().to_owned(), kind, chunk }
+    /// The pace that is to be kept, where the campaign has a deadline. Segments are few.
+    fn pace(&self, stage: &Stage, state: &StateFile) -> anyhow::Result<Option<Pace>> {
+        let deadline = self.campaign.file.deadline.as_deref().filter(|_| stage.kind == ChunkKind::Messages);
+        let deadline = deadline.map(str::parse).transpose().context("the campaign's deadline is no time")?;
+        Ok(deadline.map(|deadline| Pace::new(deadline, state.state.totals.outcomes.total(), Instant::now())))
+    }
+
+    fn keep_pace(&self, pace: Option<&mut Pace>, state: &StateFile) {
+        let Some(pace) = pace else { return };
+        let done = state.state.totals.outcomes.total();
+        let all = self.campaign.source.records * u64::from(self.campaign.file.variants);
+        if let Some(urgency) = pace.look(done, all.saturating_sub(done), Instant::now()) {
+            self.window.hurry(urgency);
+        }
     }
 
     async fn send(&self, job: &ChunkJob) -> anyhow::Result<()> {

@@ -10,8 +10,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use copymill_broker::Broker;
 use copymill_campaign::{
-    ACTIVE_PREFIX, Accepted, Action, BROADCAST_TOPIC, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState,
-    Order,
+    ACTIVE_PREFIX, Accepted, Action, BROADCAST_TOPIC, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignPhase,
+    CampaignState, Manifest, Order,
 };
 use copymill_store::{Condition, Store};
 
@@ -38,6 +38,15 @@ pub(crate) async fn active(store: &dyn Store) -> anyhow::Result<Vec<CampaignId>>
     }
 }
 
+/// What is said about a campaign when it is handed in.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Submission {
+    /// Makes handing it in twice harmless.
+    pub idempotency_key: Option<String>,
+    /// The campaign whose pilot was sent back: it is cancelled, and this one is in its place.
+    pub replaces: Option<CampaignId>,
+}
+
 /// A campaign that was handed in.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Submitted {
@@ -49,16 +58,16 @@ pub struct Submitted {
 
 impl Office {
     /// Accepts a campaign: its audience is copied into the store, so that nobody can change it afterwards.
-    pub async fn submit(
-        &self,
-        prepared: &Prepared,
-        idempotency_key: Option<&str>,
-    ) -> anyhow::Result<Submitted> {
+    pub async fn submit(&self, prepared: &Prepared, submission: &Submission) -> anyhow::Result<Submitted> {
         let mut offered = prepared.accepted.clone();
+        offered.parent = submission.replaces.clone();
+        if offered.file.deadline.as_deref().is_some_and(has_passed) {
+            return Err(user_error("the campaign's deadline has passed; give it another one, or none"));
+        }
         let key = format!("audiences/{}", offered.source.sha256);
         self.store.upload(&key, prepared.source.file.path(), Condition::IfAbsent).await?;
         offered.source.key = Some(key);
-        if let Some(key) = idempotency_key {
+        if let Some(key) = &submission.idempotency_key {
             match idempotency::claim(self.store.as_ref(), key, &offered).await? {
                 idempotency::Claim::First => {}
                 idempotency::Claim::Again(id) => offered.id = id,
@@ -79,17 +88,50 @@ impl Office {
         }
         let is_new = matches!(accept(self.store.as_ref(), &keys, offered).await?, Acceptance::New(_));
         self.tell(&id, Action::Submitted).await?;
+        if let Some(replaced) = &submission.replaces
+            && !self.status(replaced).await?.state.phase.is_terminal()
+        {
+            self.tell(replaced, Action::Cancel).await?;
+        }
         Ok(Submitted { id, is_new })
     }
 
     /// Orders something about a campaign that has not ended.
     pub async fn order(&self, id: &CampaignId, action: Action) -> anyhow::Result<()> {
-        let status = self.status(id).await?;
-        if status.state.phase.is_terminal() {
-            return Err(user_error(format!("campaign {id} is {} already", status.state.phase.as_str())));
+        let phase = self.status(id).await?.state.phase;
+        if phase.is_terminal() {
+            return Err(user_error(format!("campaign {id} is {} already", phase.as_str())));
+        }
+        if action == Action::Approve && phase != CampaignPhase::AwaitingApproval {
+            return Err(user_error(format!(
+                "campaign {id} is {}; only one whose pilot is done (awaiting_approval) can be approved",
+                phase.as_str()
+            )));
         }
         anyhow::ensure!(self.broker.is_some(), "orders go over the broker, and none is set");
         self.tell(id, action).await
+    }
+
+    /// Asks for another try of what a completed campaign rejected; returns how many messages that are.
+    pub async fn retry_rejected(&self, id: &CampaignId) -> anyhow::Result<u64> {
+        let (keys, status) = (CampaignKeys::of(id), self.status(id).await?);
+        if status.state.phase != CampaignPhase::Completed {
+            let phase = status.state.phase.as_str();
+            return Err(user_error(format!("campaign {id} is {phase}; wait until it is completed")));
+        }
+        let stored = self.store.get(&keys.manifest()).await?.context("the campaign has no manifest")?;
+        let manifest: Manifest =
+            serde_json::from_slice(&stored.body).context("the manifest is not readable")?;
+        let rejected = manifest.totals.outcomes.rejected;
+        if rejected == 0 {
+            return Err(user_error(format!("nothing of campaign {id} was rejected")));
+        }
+        // The mark first: a leader that finds it without a request has nothing to do.
+        self.store.put(&format!("{ACTIVE_PREFIX}{id}"), bytes::Bytes::new(), Condition::Always).await?;
+        let request = serde_json::json!({ "v": 1, "requested_at": jiff::Timestamp::now() }).to_string();
+        self.store.put(&keys.rework(manifest.generation + 1), request.into(), Condition::IfAbsent).await?;
+        self.tell(id, Action::RetryRejected).await?;
+        Ok(rejected)
     }
 
     /// How a campaign stands.
@@ -151,4 +193,8 @@ impl Office {
         }
         Ok(())
     }
+}
+
+fn has_passed(deadline: &str) -> bool {
+    deadline.parse::<jiff::Timestamp>().is_ok_and(|deadline| deadline < jiff::Timestamp::now())
 }

@@ -18,19 +18,16 @@ use crate::{
 
 /// Rows of a chunk whose copy exists already: merging them takes a fraction of a second.
 const MERGED_ROWS: u64 = 2_000;
-/// Tokens that a chunk may generate at most. On a CPU at 200 tokens/s the two chunks in hand drain within 30 s where
-/// answers take half of their limit.
-const GENERATED_TOKENS: u64 = 6_000;
 /// No chunk is longer than this, however short its answers are.
 const GENERATED_ROWS: u64 = 500;
 
 /// Bytes of values from which a chunk is closed, so that long fields do not make chunks large.
 const CHUNK_BYTES: usize = 4 << 20;
 
-/// Decides how many rows a chunk has.
-pub fn rows_per_chunk(campaign: &Accepted, merged: bool) -> u64 {
+/// Decides how many rows a chunk has whose answers may have so many tokens together.
+pub fn rows_per_chunk(campaign: &Accepted, merged: bool, chunk_tokens: u64) -> u64 {
     let tokens_per_row = u64::from(campaign.file.sampling.max_tokens) * u64::from(campaign.file.variants);
-    if merged { MERGED_ROWS } else { (GENERATED_TOKENS / tokens_per_row.max(1)).clamp(1, GENERATED_ROWS) }
+    if merged { MERGED_ROWS } else { (chunk_tokens / tokens_per_row.max(1)).clamp(1, GENERATED_ROWS) }
 }
 
 /// A chunk that was cut and is not stored yet.
@@ -102,6 +99,7 @@ pub async fn resume_point(
 /// Cuts the audience; blocks, and ends early where the receiver is gone.
 pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Result<()> {
     let MessagePlan { campaign, source, options, mut duplicates, rows_per_chunk, from } = plan;
+    let pilot = campaign.file.pilot.unwrap_or_default();
     let mut reader = AudienceReader::open(source.path(), options)?;
     let columns = reader.columns().to_vec();
     if columns != campaign.columns {
@@ -141,8 +139,9 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
         };
         let recipient_id = values.get(id_column).cloned();
         bytes += values.iter().map(String::len).sum::<usize>();
+        let ends_pilot = record.ordinal + 1 == pilot;
         rows.push(InputRow { row: record.ordinal, recipient_id, values, status });
-        if rows.len() as u64 >= rows_per_chunk || bytes >= CHUNK_BYTES {
+        if rows.len() as u64 >= rows_per_chunk || bytes >= CHUNK_BYTES || ends_pilot {
             bytes = 0;
             if !send(&mut rows) {
                 return Ok(());
@@ -158,21 +157,21 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
 }
 
 /// Cuts the segments: their values are the rows, and what makes them one is the columns.
-pub fn cut_segments(campaign: &Accepted, segments: &[Vec<String>], from: ResumePoint) -> Vec<CutChunk> {
-    let per_chunk = rows_per_chunk(campaign, false) as usize;
-    let chunks = segments.chunks(per_chunk).enumerate().skip(from.chunk as usize);
-    chunks
-        .map(|(index, segments)| {
-            let first = (index * per_chunk) as u64;
+pub fn cut_segments(
+    campaign: &Accepted,
+    segments: &[Vec<String>],
+    (from, chunk_tokens): (ResumePoint, u64),
+) -> Vec<CutChunk> {
+    let per_chunk = rows_per_chunk(campaign, false, chunk_tokens) as usize;
+    let left = segments.get(from.records as usize..).unwrap_or_default();
+    (from.chunk..)
+        .zip((from.records..).step_by(per_chunk))
+        .zip(left.chunks(per_chunk))
+        .map(|((index, first), segments)| {
             let span = (first, first + segments.len() as u64);
             let columns = campaign.file.audience.segment_by.clone();
-            let header = ChunkHeader {
-                v: 1,
-                chunk: ChunkId::whole(index as u32),
-                rows: span,
-                columns,
-                records_read: span.1,
-            };
+            let header =
+                ChunkHeader { v: 1, chunk: ChunkId::whole(index), rows: span, columns, records_read: span.1 };
             let rows: Vec<InputRow> = (first..)
                 .zip(segments)
                 .map(|(row, values)| InputRow {

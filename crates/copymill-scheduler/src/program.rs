@@ -21,7 +21,8 @@ pub async fn main() -> ExitCode {
         about: "Leads campaigns: cuts them into chunks, hands these to workers, finishes with a manifest",
         version: env!("CARGO_PKG_VERSION"),
         settings: "  COPYMILL_SCHEDULER__SCRATCH folder for audiences while they are read\n  \
-                   COPYMILL_SCHEDULER__WINDOW  chunks of one model that are published at once",
+                   COPYMILL_SCHEDULER__WINDOW  chunks of one model that are published at once\n  \
+                   COPYMILL_SCHEDULER__CHUNK_TOKENS  tokens of one chunk: what a worker writes in about a minute",
     };
     process::run(program, work).await
 }
@@ -35,7 +36,8 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
     let scratch = settings.scheduler.scratch.clone();
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
-    let desk = Desk { store: store.clone(), broker: shared, scratch, window: settings.scheduler.window };
+    let (window, chunk_tokens) = (settings.scheduler.window, settings.scheduler.chunk_tokens);
+    let desk = Desk { store: store.clone(), broker: shared, scratch, window, chunk_tokens };
     while !shutdown.is_draining() {
         tracing::info!(store = settings.store.url, "standing by");
         let lease = tokio::select! {

@@ -87,8 +87,13 @@ impl Source {
         Ok(source)
     }
 
-    pub(crate) fn message_plan(self, campaign: Arc<Accepted>, from: ResumePoint) -> MessagePlan {
-        let rows_per_chunk = rows_per_chunk(&campaign, self.segments.is_some());
+    pub(crate) fn message_plan(
+        self,
+        campaign: Arc<Accepted>,
+        from: ResumePoint,
+        chunk_tokens: u64,
+    ) -> MessagePlan {
+        let rows_per_chunk = rows_per_chunk(&campaign, self.segments.is_some(), chunk_tokens);
         MessagePlan {
             campaign,
             source: self.file,

@@ -1,7 +1,7 @@
 //! Which chunks are cut, published, begun and done. Pure: the leader feeds it, clock included, and does what it says.
 
 use std::{
-    collections::{BTreeMap, VecDeque},
+    collections::{BTreeMap, BTreeSet, VecDeque},
     time::{Duration, Instant},
 };
 
@@ -19,9 +19,17 @@ pub const SILENT_AFTER: Duration = Duration::from_secs(30);
 pub struct Tracker {
     planned: u32,
     next: u32,
+    /// Chunks that are worked on beside those that are cut.
+    listed: u32,
+    /// Whole chunks that may be published at most; the others are held back.
+    limit: Option<u32>,
     published: BTreeMap<ChunkId, Published>,
     again: VecDeque<ChunkId>,
     done: BTreeMap<ChunkId, ChunkResult>,
+    /// Chunks in whose place their two parts are worked on.
+    split: BTreeSet<ChunkId>,
+    /// Chunks whose worker fell silent.
+    suspects: BTreeSet<ChunkId>,
     failures: BTreeMap<ChunkId, u32>,
 }
 
@@ -35,20 +43,31 @@ struct Published {
 }
 
 impl Tracker {
+    /// Chunks that were cut before, to be worked on again.
+    pub fn of(chunks: impl Iterator<Item = ChunkId>) -> Self {
+        let again: VecDeque<ChunkId> = chunks.collect();
+        Self { listed: again.len() as u32, again, ..Self::default() }
+    }
+
     /// Notes that chunks up to number `count` (exclusive) are cut.
     pub fn planned(&mut self, count: u32) {
         self.planned = self.planned.max(count);
     }
 
-    /// Chunks that are cut.
-    pub fn count(&self) -> u32 {
+    /// Whole chunks that are cut.
+    pub fn planned_count(&self) -> u32 {
         self.planned
+    }
+
+    /// Chunks that results are expected of: those that are cut, split ones counted as their parts.
+    pub fn count(&self) -> u32 {
+        self.planned + self.listed + self.split.len() as u32
     }
 
     /// The next chunk to publish: those that came back first.
     pub fn next(&mut self) -> Option<ChunkId> {
         self.again.pop_front().or_else(|| {
-            (self.next < self.planned).then(|| {
+            (self.next < self.released()).then(|| {
                 self.next += 1;
                 ChunkId::whole(self.next - 1)
             })
@@ -57,7 +76,34 @@ impl Tracker {
 
     /// Whether there is a chunk to publish.
     pub fn has_next(&self) -> bool {
-        !self.again.is_empty() || self.next < self.planned
+        !self.again.is_empty() || self.next < self.released()
+    }
+
+    /// Holds back all but the first `count` chunks.
+    pub fn hold_after(&mut self, count: u32) {
+        self.limit = Some(count);
+    }
+
+    /// Whether something is held back, or would be.
+    pub fn has_limit(&self) -> bool {
+        self.limit.is_some()
+    }
+
+    /// Releases what is held back.
+    pub fn release(&mut self) {
+        self.limit = None;
+    }
+
+    /// Whether everything that is not held back is done, and something may be held back.
+    pub fn is_held_back(&self) -> bool {
+        let Some(limit) = self.limit else { return false };
+        let expected = limit as usize + self.split.iter().filter(|chunk| chunk.index < limit).count();
+        self.done.keys().filter(|chunk| chunk.index < limit).count() == expected
+    }
+
+    /// Whole chunks that are cut and not held back.
+    fn released(&self) -> u32 {
+        self.planned.min(self.limit.unwrap_or(u32::MAX))
     }
 
     /// Notes that a chunk is on the queue.
@@ -79,6 +125,7 @@ impl Tracker {
         };
         let silent = self.published.iter().filter(|(_, published)| is_silent(published));
         let silent: Vec<ChunkId> = silent.map(|(chunk, _)| chunk.clone()).collect();
+        self.suspects.extend(silent.iter().cloned());
         silent.iter().for_each(|chunk| self.returned(chunk.clone()));
         silent
     }
@@ -100,11 +147,26 @@ impl Tracker {
     pub fn done(&mut self, chunk: ChunkId, result: ChunkResult) -> bool {
         self.published.remove(&chunk);
         self.again.retain(|again| *again != chunk);
-        if self.done.contains_key(&chunk) {
+        if self.done.contains_key(&chunk) || self.split.contains(&chunk) {
             return false;
         }
         self.done.insert(chunk, result);
         true
+    }
+
+    /// Whether a chunk's worker fell silent over it.
+    pub fn is_suspect(&self, chunk: &ChunkId) -> bool {
+        self.suspects.contains(chunk)
+    }
+
+    /// Notes a chunk as split: its parts are published in its place. Those that are done already stay so.
+    pub fn split(&mut self, chunk: ChunkId) {
+        self.published.remove(&chunk);
+        self.again.retain(|again| *again != chunk);
+        if self.done.contains_key(&chunk) || !self.split.insert(chunk.clone()) {
+            return;
+        }
+        self.again.extend(chunk.halves());
     }
 
     /// Notes a chunk as handed back: it is published again, before new ones.
@@ -130,7 +192,7 @@ impl Tracker {
 
     /// Whether every chunk that was cut is done.
     pub fn is_complete(&self) -> bool {
-        self.done.len() == self.planned as usize
+        self.done.len() == self.count() as usize
     }
 }
 
@@ -151,6 +213,16 @@ mod tests {
         }
     }
 
+    /// Rows of a whole chunk.
+    const ROWS: usize = 1 << 10;
+
+    /// The rows that results are about, in their order.
+    fn rows_done(tracker: &Tracker) -> Vec<usize> {
+        let first = |chunk: &ChunkId| chunk.index as usize * ROWS;
+        let rows = tracker.results().keys().map(|chunk| (first(chunk), chunk.rows_of(ROWS)));
+        rows.flat_map(|(first, rows)| rows.map(move |row| first + row)).collect()
+    }
+
     /// A place in a window of its own; how many there are is the window's affair.
     fn place() -> Place {
         let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
@@ -162,13 +234,13 @@ mod tests {
         fn every_chunk_is_done_exactly_once_whatever_workers_report(
             chunks in 1u32..30,
             window in 1usize..8,
-            reports in proptest::collection::vec((0usize..8, 0u8..6), 0..200),
+            reports in proptest::collection::vec((0usize..8, 0u8..7), 0..200),
         ) {
             let mut tracker = Tracker::default();
             tracker.planned(chunks);
             let mut queue: Vec<ChunkId> = Vec::new();
             let mut now = Instant::now();
-            for (pick, report) in reports.into_iter().chain(std::iter::repeat_n((0, 0), 100)) {
+            for (pick, report) in reports.into_iter().chain(std::iter::repeat_n((0, 0), 1_000)) {
                 while queue.len() < window && let Some(chunk) = tracker.next() {
                     prop_assert!(!queue.contains(&chunk), "{chunk} is on the queue twice");
                     tracker.published(chunk.clone(), place(), now);
@@ -193,6 +265,11 @@ mod tests {
                         now += SILENT_AFTER;
                         prop_assert_eq!(tracker.silent(now), vec![chunk]);
                     }
+                    5 => {
+                        tracker.split(chunk.clone());
+                        tracker.split(chunk.clone());
+                        prop_assert!(!tracker.done(chunk, result()), "its parts count in its place");
+                    }
                     _ => {
                         // The queue was lost, and with it all that nobody began.
                         let mut expected = queue.clone();
@@ -204,8 +281,25 @@ mod tests {
                 }
             }
             prop_assert!(tracker.is_complete());
-            prop_assert_eq!(tracker.results().len(), chunks as usize);
+            prop_assert_eq!(tracker.results().len(), tracker.count() as usize);
+            prop_assert_eq!(rows_done(&tracker), (0..chunks as usize * ROWS).collect::<Vec<_>>());
         }
+    }
+
+    #[test]
+    fn chunks_behind_a_pilot_wait_until_they_are_released() {
+        let mut tracker = Tracker::default();
+        tracker.planned(3);
+        tracker.hold_after(2);
+        let (first, second) = (tracker.next().unwrap(), tracker.next().unwrap());
+        assert_eq!((tracker.next(), tracker.has_next()), (None, false));
+        tracker.done(first, result());
+        tracker.split(second.clone());
+        assert!(!tracker.is_held_back(), "the parts of a split chunk belong to the pilot");
+        second.halves().into_iter().for_each(|part| assert!(tracker.done(part, result())));
+        assert!(tracker.is_held_back() && !tracker.is_complete());
+        tracker.release();
+        assert_eq!(tracker.next(), Some(ChunkId::whole(2)));
     }
 
     #[test]

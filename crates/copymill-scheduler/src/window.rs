@@ -1,7 +1,8 @@
 //! The window: how many chunks of one model are published at once, and whose they are.
 //!
 //! Campaigns share it by weight. Each has a virtual time that moves on by 1/weight with every chunk it publishes, and a
-//! free place goes to the one that wants it and is furthest behind: weighted fair queueing with chunks of equal cost.
+//! free place goes to the one that wants it and is furthest behind: weighted fair queueing with chunks of equal cost. A
+//! campaign that would miss its deadline moves on more slowly, and so gets more.
 
 use std::{
     collections::BTreeMap,
@@ -37,6 +38,8 @@ struct Places {
 struct Share {
     virtual_time: f64,
     weight: f64,
+    /// How many times the share of its weight it gets, for the sake of its deadline.
+    urgency: f64,
     wants: bool,
     /// Until when it counts as wanting a place although it does not wait for one.
     busy_until: Option<tokio::time::Instant>,
@@ -75,7 +78,13 @@ impl Window {
         places.next_share += 1;
         places.shares.insert(
             share,
-            Share { virtual_time, weight: weight.max(f64::MIN_POSITIVE), wants: false, busy_until: None },
+            Share {
+                virtual_time,
+                weight: weight.max(f64::MIN_POSITIVE),
+                urgency: 1.0,
+                wants: false,
+                busy_until: None,
+            },
         );
         Member { window: self.clone(), share }
     }
@@ -99,7 +108,7 @@ impl Places {
         }
         self.free -= 1;
         if let Some(share) = self.shares.get_mut(&share) {
-            share.virtual_time += 1.0 / share.weight;
+            share.virtual_time += 1.0 / (share.weight * share.urgency);
             share.wants = false;
         }
         true
@@ -119,6 +128,13 @@ impl Member {
             }
             // The turn of somebody who is stuck ends without a word.
             let _ = tokio::time::timeout(TURN_PATIENCE, changed).await;
+        }
+    }
+
+    /// Gives the campaign this many times the share of its weight.
+    pub fn hurry(&self, urgency: f64) {
+        if let Some(share) = self.window.places().shares.get_mut(&self.share) {
+            share.urgency = urgency.max(f64::MIN_POSITIVE);
         }
     }
 
@@ -155,7 +171,7 @@ impl<'a> Wanting<'a> {
             // Who did not want anything for a while does not save up turns.
             if !share.takes_part() {
                 let level = behind.unwrap_or(share.virtual_time);
-                share.virtual_time = share.virtual_time.max(level - 1.0 / share.weight);
+                share.virtual_time = share.virtual_time.max(level - 1.0 / (share.weight * share.urgency));
             }
             share.wants = true;
         }
@@ -230,6 +246,19 @@ mod tests {
             let share = *count as f64 / total as f64;
             assert!((share - weight / 8.0).abs() < 0.01, "{counts:?}");
         }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_is_in_a_hurry_gets_more_and_leaves_the_others_theirs() {
+        let window = Window::new(8);
+        let (calm, hasty) = (Arc::new(Mutex::new(0)), Arc::new(Mutex::new(0)));
+        let member = window.join(1.0);
+        member.hurry(4.0);
+        tokio::spawn(publish(window.join(1.0), calm.clone()));
+        tokio::spawn(publish(member, hasty.clone()));
+        tokio::time::sleep(Duration::from_secs(10)).await;
+        let (calm, hasty) = (*calm.lock().unwrap(), *hasty.lock().unwrap());
+        assert!((3.9..4.1).contains(&(hasty as f64 / calm as f64)), "{hasty} and {calm}");
     }
 
     #[tokio::test(start_paused = true)]

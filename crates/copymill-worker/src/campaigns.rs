@@ -3,7 +3,7 @@
 use std::{collections::HashMap, sync::Arc};
 
 use anyhow::Context;
-use copymill_campaign::{Accepted, CampaignKeys, ChunkKind, LineReader, SegmentLine};
+use copymill_campaign::{Accepted, CampaignKeys, ChunkKind, LineReader, SegmentLine, is_split};
 use copymill_content::{Content, Copy};
 use copymill_engine::Constraint;
 use copymill_store::Store;
@@ -22,6 +22,8 @@ pub struct LoadedCampaign {
     pub content: Content,
     /// What decoding is constrained to.
     pub constraint: Arc<Constraint>,
+    /// Later generations merge newer copy.
+    generation: u32,
     segments: OnceCell<SegmentCopies>,
 }
 
@@ -49,9 +51,12 @@ impl CampaignCache {
     }
 
     /// Returns the campaign below a root, fetching it where it is not at hand.
-    pub async fn get(&self, root: &str) -> anyhow::Result<Arc<LoadedCampaign>> {
+    pub async fn get(&self, root: &str, generation: u32) -> anyhow::Result<Arc<LoadedCampaign>> {
         let mut kept = self.kept.lock().await;
-        if let Some(at) = kept.iter().position(|campaign| campaign.keys.root() == root) {
+        let is_it = |campaign: &Arc<LoadedCampaign>| {
+            campaign.keys.root() == root && campaign.generation == generation
+        };
+        if let Some(at) = kept.iter().position(is_it) {
             let campaign = kept.remove(at);
             kept.push(campaign.clone());
             return Ok(campaign);
@@ -63,8 +68,8 @@ impl CampaignCache {
             serde_json::from_slice(&object.body).with_context(|| format!("{key} is not readable"))?;
         let content = Content::new(&accepted).with_context(|| format!("{key} cannot be compiled"))?;
         let constraint = Arc::new(Constraint::json_schema(content.schema().clone()));
-        let campaign =
-            Arc::new(LoadedCampaign { keys, accepted, content, constraint, segments: OnceCell::new() });
+        let segments = OnceCell::new();
+        let campaign = Arc::new(LoadedCampaign { keys, accepted, content, constraint, generation, segments });
         if kept.len() == KEPT {
             kept.remove(0);
         }
@@ -85,23 +90,42 @@ impl LoadedCampaign {
     }
 
     async fn read_segments(&self, store: &dyn Store) -> anyhow::Result<SegmentCopies> {
-        let mut copies = SegmentCopies::new();
-        let mut after = None;
+        let (mut keys, mut after) = (Vec::new(), None);
         loop {
             let page = store.list(&self.keys.output_prefix(ChunkKind::Segments), after.as_deref()).await?;
-            let Some(last) = page.last() else { return Ok(copies) };
+            let Some(last) = page.last() else { break };
             after = Some(last.key.clone());
-            for listed in page {
-                let key = listed.key;
-                let object = store.get(&key).await?.with_context(|| format!("{key} vanished"))?;
-                for line in LineReader::<SegmentLine>::new(&object.body).with_context(|| key.clone())? {
-                    let line = line.with_context(|| format!("{key} is damaged"))?;
-                    let content = line.content.as_ref().map(|content| self.content.copy(content.get()));
-                    let copy =
-                        content.transpose().with_context(|| format!("{key} holds copy of another kind"))?;
-                    copies.entry(line.segment.clone()).or_default().push(SegmentCopy { line, copy });
-                }
-            }
+            keys.extend(page.into_iter().map(|listed| listed.key));
         }
+        keys.retain(|key| CampaignKeys::generation_of(key) <= self.generation);
+        // What a later generation wrote takes the place of what stands before.
+        keys.sort_by_key(|key| CampaignKeys::generation_of(key));
+        let mut copies = SegmentCopies::new();
+        for key in keys {
+            self.read_copies(store, &key, &mut copies).await?;
+        }
+        Ok(copies)
+    }
+
+    async fn read_copies(
+        &self,
+        store: &dyn Store,
+        key: &str,
+        copies: &mut SegmentCopies,
+    ) -> anyhow::Result<()> {
+        let object = store.get(key).await?.with_context(|| format!("{key} vanished"))?;
+        if is_split(&object.body) {
+            return Ok(());
+        }
+        for line in LineReader::<SegmentLine>::new(&object.body).with_context(|| key.to_owned())? {
+            let line = line.with_context(|| format!("{key} is damaged"))?;
+            let content = line.content.as_ref().map(|content| self.content.copy(content.get()));
+            let copy = content.transpose().with_context(|| format!("{key} holds copy of another kind"))?;
+            let of_segment = copies.entry(line.segment.clone()).or_default();
+            of_segment.retain(|earlier| earlier.line.variant != line.variant);
+            of_segment.push(SegmentCopy { line, copy });
+            of_segment.sort_by_key(|copy| copy.line.variant);
+        }
+        Ok(())
     }
 }

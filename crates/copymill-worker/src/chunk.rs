@@ -4,8 +4,8 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use copymill_campaign::{
-    ChunkHeader, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments, decode_header,
-    decode_input,
+    ChunkHeader, ChunkId, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments,
+    decode_header, decode_input, is_split,
 };
 use copymill_engine::EngineError;
 use copymill_store::{Condition, Put, Store};
@@ -17,11 +17,12 @@ use crate::{
     merge::merge_chunk,
     output::{OutputObject, message_line, segment_line},
     patience::Patience,
+    rework::Rework,
     settle::{Generator, Rules, Settled, Subject},
 };
 
 /// Rows of one chunk that are looked at at once; the engine's slots decide how many are decoded.
-const ROWS_AT_ONCE: usize = 256;
+pub(crate) const ROWS_AT_ONCE: usize = 256;
 
 /// A chunk whose input is at hand.
 pub struct Chunk {
@@ -43,32 +44,48 @@ pub struct Storing {
     pub patience: Patience,
 }
 
-/// Fetches a chunk's rows.
+/// What a chunk's output object says.
+pub enum Stored {
+    /// What its lines hold.
+    Lines(ChunkResult),
+    /// That the chunk was split: its parts have objects of their own.
+    Split,
+}
+
+/// Fetches a chunk's rows; those of a part are in the input of the whole chunk.
 pub async fn load(store: &dyn Store, job: ChunkJob, campaign: Arc<LoadedCampaign>) -> anyhow::Result<Chunk> {
-    let key = campaign.keys.input(job.kind, &job.chunk);
+    let key = campaign.keys.input(job.kind, &ChunkId::whole(job.chunk.index));
     let object = store.get(&key).await?.with_context(|| format!("{key} is missing"))?;
-    let (header, rows) = decode_input(&object.body).with_context(|| format!("{key} is damaged"))?;
+    let (mut header, mut rows) = decode_input(&object.body).with_context(|| format!("{key} is damaged"))?;
+    let part = job.chunk.rows_of(rows.len());
+    header.rows = (header.rows.0 + part.start as u64, header.rows.0 + part.end as u64);
+    rows.truncate(part.end);
+    rows.drain(..part.start);
     Ok(Chunk { job, campaign, header, rows })
 }
 
-/// What the chunk's output object holds where it is stored already.
+/// What the chunk's output object says where it is stored already.
 pub async fn stored(
     store: &dyn Store,
     job: &ChunkJob,
     campaign: &LoadedCampaign,
-) -> anyhow::Result<Option<ChunkResult>> {
-    let key = campaign.keys.output(job.kind, &job.chunk);
+) -> anyhow::Result<Option<Stored>> {
+    let key = campaign.keys.output_of(job.kind, &job.chunk, job.generation);
     let Some(object) = store.get(&key).await? else { return Ok(None) };
+    if is_split(&object.body) {
+        return Ok(Some(Stored::Split));
+    }
     let result = match job.kind {
         ChunkKind::Messages => count_messages(&object.body),
         ChunkKind::Segments => {
-            let input = campaign.keys.input(job.kind, &job.chunk);
+            let input = campaign.keys.input(job.kind, &ChunkId::whole(job.chunk.index));
             let header = store.get(&input).await?.with_context(|| format!("{input} is missing"))?;
-            let header = decode_header(&header.body).with_context(|| format!("{input} is damaged"))?;
-            count_segments(&object.body, header.rows.0)
+            let rows = decode_header(&header.body).with_context(|| format!("{input} is damaged"))?.rows;
+            let part = job.chunk.rows_of((rows.1 - rows.0) as usize);
+            count_segments(&object.body, rows.0 + part.start as u64)
         }
     };
-    Ok(Some(result.with_context(|| format!("{key} is damaged"))?))
+    Ok(Some(Stored::Lines(result.with_context(|| format!("{key} is damaged"))?)))
 }
 
 impl Chunk {
@@ -78,10 +95,11 @@ impl Chunk {
         storing: &Storing,
         generator: &Generator,
         room: &Semaphore,
-    ) -> anyhow::Result<ChunkResult> {
-        let key = self.campaign.keys.output(self.job.kind, &self.job.chunk);
+    ) -> anyhow::Result<Stored> {
+        let key = self.output_key();
         let (job, campaign) = (self.job.clone(), self.campaign.clone());
         let (object, result) = match self.job.kind {
+            kind if self.job.again.is_some() => self.rework(kind, storing, generator, room).await?,
             ChunkKind::Segments => self.generate_segments(generator, room).await?,
             ChunkKind::Messages if self.campaign.accepted.segmented => self.merge(generator, room).await?,
             ChunkKind::Messages => self.generate_messages(generator, room).await?,
@@ -96,7 +114,7 @@ impl Chunk {
                 }
             })
         };
-        Ok(storing.patience.with(put).await?.unwrap_or(result))
+        Ok(storing.patience.with(put).await?.unwrap_or(Stored::Lines(result)))
     }
 
     async fn generate_messages(
@@ -127,15 +145,20 @@ impl Chunk {
         room: &Semaphore,
         row: &InputRow,
     ) -> Result<Vec<Settled>, EngineError> {
-        let variants = self.campaign.accepted.file.variants;
         if row.status.is_ready() {
             let prompt_values = self.campaign.content.prompt_values(&row.values);
             let subject = Subject { seed_key: row.row.to_string(), prompt_values, row: Some(&row.values) };
             return self.settle(generator, room, &subject).await;
         }
-        let settled = (0..variants).filter_map(|_| Settled::by_planning(&row.status)).collect::<Vec<_>>();
+        Ok(self.settled_before(generator, row))
+    }
+
+    /// All variants of a row that nothing is generated for.
+    fn settled_before(&self, generator: &Generator, row: &InputRow) -> Vec<Settled> {
+        let variants = 0..self.campaign.accepted.file.variants;
+        let settled: Vec<_> = variants.filter_map(|_| Settled::by_planning(&row.status)).collect();
         settled.iter().for_each(|settled| generator.progress.settled(settled.outcome));
-        Ok(settled)
+        settled
     }
 
     async fn generate_segments(
@@ -164,6 +187,9 @@ impl Chunk {
         row: &InputRow,
     ) -> Result<(String, Vec<Settled>), EngineError> {
         let key = self.campaign.content.segment_key_of(&row.values);
+        if !row.status.is_ready() {
+            return Ok((key, self.settled_before(generator, row)));
+        }
         let prompt_values = row.values.iter().map(String::as_str).collect();
         let subject = Subject { seed_key: key.clone(), prompt_values, row: None };
         Ok((key, self.settle(generator, room, &subject).await?))
@@ -175,15 +201,35 @@ impl Chunk {
         room: &Semaphore,
         subject: &Subject<'_>,
     ) -> Result<Vec<Settled>, EngineError> {
+        let variants = self.campaign.accepted.file.variants;
+        let _permits = room.acquire_many(variants).await.map_err(|_| EngineError::Stopped)?;
+        generator.settle(&self.rules(), subject).await
+    }
+
+    /// Its campaign's rules.
+    pub(crate) fn rules(&self) -> Rules<'_> {
         let campaign = &self.campaign;
-        let _permits =
-            room.acquire_many(campaign.accepted.file.variants).await.map_err(|_| EngineError::Stopped)?;
-        let rules = Rules {
-            campaign: &campaign.accepted,
-            content: &campaign.content,
-            constraint: &campaign.constraint,
-        };
-        generator.settle(&rules, subject).await
+        Rules { campaign: &campaign.accepted, content: &campaign.content, constraint: &campaign.constraint }
+    }
+
+    fn output_key(&self) -> String {
+        self.campaign.keys.output_of(self.job.kind, &self.job.chunk, self.job.generation)
+    }
+
+    /// Tries the rejected messages of an object again.
+    async fn rework(
+        &self,
+        kind: ChunkKind,
+        storing: &Storing,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
+        let key = format!("{}{}", self.campaign.keys.root(), self.job.again.as_deref().unwrap_or_default());
+        let rework = Rework { chunk: self, generator, room };
+        match kind {
+            ChunkKind::Messages => rework.messages(storing.store.as_ref(), &key).await,
+            ChunkKind::Segments => rework.segments(storing.store.as_ref(), &key).await,
+        }
     }
 
     /// Makes sure that the copy is at hand which the chunk's rows are merged with.

@@ -2,21 +2,18 @@
 
 use std::{sync::Arc, time::Duration};
 
-use copymill_broker::{Broker, BrokerError, Delivery};
-use copymill_campaign::{
-    CampaignState, ChunkJob, ChunkResult, EVENTS_QUEUE, Event, ModelPin, VARIANTS_MAX, jobs_queue,
-};
+use copymill_broker::{Broker, BrokerError};
+use copymill_campaign::{ModelPin, VARIANTS_MAX, jobs_queue};
 use copymill_service::Shutdown;
-use copymill_store::{Store, StoreError};
-use tokio::{sync::Semaphore, task::JoinSet};
+use copymill_store::Store;
+use tokio::{
+    sync::{RwLock, Semaphore},
+    task::JoinSet,
+};
 
 use crate::{
-    campaigns::CampaignCache,
-    chunk::{self, Chunk, Storing},
-    hands::{Hands, Held},
-    heartbeat,
-    patience::Patience,
-    settle::Generator,
+    campaigns::CampaignCache, hands::Hands, heartbeat, patience::Patience, settle::Generator,
+    workbench::Workbench,
 };
 
 /// How a worker behaves.
@@ -44,32 +41,6 @@ pub struct Worker {
     settings: WorkerSettings,
 }
 
-/// What all chunks in hand share.
-struct Shared {
-    store: Arc<dyn Store>,
-    broker: Arc<dyn Broker>,
-    generator: Generator,
-    campaigns: CampaignCache,
-    messages: Semaphore,
-    merges: Semaphore,
-    hands: Arc<Hands>,
-    name: String,
-    store_patience: Patience,
-}
-
-/// What became of a chunk.
-enum Worked {
-    Done(ChunkResult),
-    /// It is not to be worked on now; the leader decides what follows.
-    Returned,
-}
-
-/// What a chunk's keys hold.
-enum Found {
-    Done(ChunkResult),
-    ToDo(Box<Chunk>),
-}
-
 impl Worker {
     /// A worker for a model that is loaded.
     pub fn new(
@@ -95,7 +66,7 @@ impl Worker {
             hands.clone(),
             self.generator.progress.clone(),
         );
-        let shared = Arc::new(Shared {
+        let bench = Arc::new(Workbench {
             campaigns: CampaignCache::new(self.store.clone()),
             store: self.store,
             broker: self.broker,
@@ -104,6 +75,7 @@ impl Worker {
             // there is room for as many as a campaign may have.
             messages: Semaphore::new((2 * slots).max(VARIANTS_MAX as usize)),
             merges: Semaphore::new(merges_at_once),
+            turn: RwLock::new(()),
             hands,
             name,
             store_patience,
@@ -114,10 +86,10 @@ impl Worker {
                 biased;
                 () = shutdown.drain_requested() => break,
                 Some(ended) = in_hand.join_next() => settled(ended)?,
-                delivery = shared.next(consumer.as_mut()), if in_hand.len() < usize::from(chunks_in_hand) => {
+                delivery = bench.next(consumer.as_mut()), if in_hand.len() < usize::from(chunks_in_hand) => {
                     let Some(delivery) = delivery? else { break };
-                    let shared = shared.clone();
-                    in_hand.spawn(async move { shared.take(delivery).await });
+                    let bench = bench.clone();
+                    in_hand.spawn(async move { bench.take(delivery).await });
                 }
             }
         }
@@ -132,124 +104,9 @@ impl Worker {
         }
         // Chunks that were not finished go back with a word to the leader, who publishes them again.
         in_hand.shutdown().await;
-        shared.hand_back().await;
+        bench.hand_back().await;
         beating.abort();
         Ok(())
-    }
-}
-
-impl Shared {
-    /// Waits until a message could start and a chunk is there. Permits are given in order: once this gets one, all
-    /// rows in hand have started.
-    async fn next(
-        &self,
-        consumer: &mut dyn copymill_broker::Consumer,
-    ) -> Result<Option<Delivery>, BrokerError> {
-        drop(self.messages.acquire().await);
-        drop(self.merges.acquire().await);
-        let _waiting = self.hands.waiting();
-        consumer.next().await
-    }
-
-    async fn take(&self, delivery: Delivery) -> Result<(), BrokerError> {
-        let job: ChunkJob = match serde_json::from_slice(&delivery.body) {
-            Ok(job) => job,
-            Err(error) => return forgiving(delivery.dead_letter(&format!("no chunk job: {error}")).await),
-        };
-        let held = match self.hands.take(&job, delivery) {
-            Ok(held) => held,
-            Err(earlier) => return forgiving(earlier.ack().await),
-        };
-        self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
-        let event = match self.work_unless_cancelled(&job, &held).await {
-            Ok(Worked::Done(result)) => Event::Done { job, result },
-            Ok(Worked::Returned) => Event::Returned { job },
-            Err(error) => {
-                let is_final = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
-                Event::Failed { job, reason: format!("{error:#}"), is_final }
-            }
-        };
-        self.tell(&event).await?;
-        match held.put_down() {
-            Some(delivery) => forgiving(delivery.ack().await),
-            None => Ok(()),
-        }
-    }
-
-    async fn work_unless_cancelled(&self, job: &ChunkJob, held: &Held) -> anyhow::Result<Worked> {
-        let state = self.store_patience.with(|| self.state(job)).await?;
-        if state.paused || state.cancelling || state.phase.is_terminal() {
-            return Ok(Worked::Returned);
-        }
-        tokio::select! {
-            worked = self.work(job.clone()) => worked.map(Worked::Done),
-            () = held.cancelled() => Ok(Worked::Returned),
-        }
-    }
-
-    /// The campaign's state as the leader wrote it last.
-    async fn state(&self, job: &ChunkJob) -> anyhow::Result<CampaignState> {
-        let key = copymill_campaign::CampaignKeys::under(&job.root).state();
-        match self.store.get(&key).await? {
-            Some(object) => Ok(serde_json::from_slice(&object.body)?),
-            None => Ok(CampaignState::accepted()),
-        }
-    }
-
-    async fn work(&self, job: ChunkJob) -> anyhow::Result<ChunkResult> {
-        let chunk = match self.store_patience.with(|| self.load(&job)).await? {
-            Found::Done(result) => return Ok(result),
-            Found::ToDo(chunk) => chunk,
-        };
-        let room = if chunk.merges() { &self.merges } else { &self.messages };
-        chunk
-            .work(
-                &Storing { store: self.store.clone(), patience: self.store_patience },
-                &self.generator,
-                room,
-            )
-            .await
-    }
-
-    async fn load(&self, job: &ChunkJob) -> anyhow::Result<Found> {
-        let campaign = self.campaigns.get(&job.root).await?;
-        if let Some(result) = chunk::stored(self.store.as_ref(), job, &campaign).await? {
-            return Ok(Found::Done(result));
-        }
-        let chunk = chunk::load(self.store.as_ref(), job.clone(), campaign).await?;
-        chunk.fetch_segments(self.store.as_ref()).await?;
-        Ok(Found::ToDo(Box::new(chunk)))
-    }
-
-    /// Gives every chunk in hand back to the leader: told first, acknowledged then. Not requeued, because a chunk that
-    /// comes back by itself is under suspicion.
-    async fn hand_back(&self) {
-        for (job, delivery) in self.hands.empty() {
-            let told = self.tell(&Event::Returned { job }).await;
-            let acknowledged = match told {
-                Ok(()) => delivery.ack().await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = acknowledged {
-                tracing::info!(%error, "a chunk goes back with its connection");
-            }
-        }
-    }
-
-    async fn tell(&self, event: &Event) -> Result<(), BrokerError> {
-        let body = serde_json::to_vec(event).expect("an event serialises");
-        self.broker.publish(EVENTS_QUEUE, body.into()).await
-    }
-}
-
-/// A delivery that went back to its queue meanwhile comes again, to somebody who finds its output.
-fn forgiving(settled: Result<(), BrokerError>) -> Result<(), BrokerError> {
-    match settled {
-        Err(error) if error.is_returned => {
-            tracing::info!(%error, "a chunk was delivered over a connection that is gone; it will come again");
-            Ok(())
-        }
-        other => other,
     }
 }
 

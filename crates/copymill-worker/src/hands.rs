@@ -19,9 +19,12 @@ pub(crate) struct Hands {
     is_waiting: AtomicBool,
 }
 
-struct InHand {
-    job: ChunkJob,
-    delivery: Delivery,
+/// A chunk in hand, as it is handed back.
+pub(crate) struct InHand {
+    pub(crate) job: ChunkJob,
+    pub(crate) delivery: Delivery,
+    /// Key of the note that it was begun although it is under suspicion.
+    pub(crate) beginning: Option<String>,
     cancelled: Arc<Notify>,
 }
 
@@ -41,7 +44,8 @@ impl Hands {
         if let Some(held) = chunks.get_mut(&chunk) {
             return Err(Box::new(std::mem::replace(&mut held.delivery, delivery)));
         }
-        chunks.insert(chunk.clone(), InHand { job: job.clone(), delivery, cancelled: cancelled.clone() });
+        let in_hand = InHand { job: job.clone(), delivery, beginning: None, cancelled: cancelled.clone() };
+        chunks.insert(chunk.clone(), in_hand);
         Ok(Held { hands: Arc::clone(self), chunk, cancelled })
     }
 
@@ -60,8 +64,8 @@ impl Hands {
     }
 
     /// Empties the hands.
-    pub(crate) fn empty(&self) -> Vec<(ChunkJob, Delivery)> {
-        std::mem::take(&mut *self.chunks()).into_values().map(|held| (held.job, held.delivery)).collect()
+    pub(crate) fn empty(&self) -> Vec<InHand> {
+        std::mem::take(&mut *self.chunks()).into_values().collect()
     }
 
     /// Says that the worker waits, until the guard is dropped.
@@ -84,6 +88,18 @@ impl Held {
     /// Waits until the campaign is cancelled.
     pub(crate) async fn cancelled(&self) {
         self.cancelled.notified().await;
+    }
+
+    /// Says that work on it begins although it is under suspicion, and where that was noted.
+    pub(crate) fn begin(&self, note: String) {
+        if let Some(held) = self.hands.chunks().get_mut(&self.chunk) {
+            held.beginning = Some(note);
+        }
+    }
+
+    /// Where it was noted that it was begun.
+    pub(crate) fn beginning(&self) -> Option<String> {
+        self.hands.chunks().get(&self.chunk).and_then(|held| held.beginning.clone())
     }
 
     /// Lets go of the chunk; its delivery is to be settled.

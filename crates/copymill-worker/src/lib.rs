@@ -14,7 +14,11 @@ mod output;
 mod patience;
 pub mod program;
 mod progress;
+mod rework;
 mod settle;
+mod suspects;
+mod watchdog;
+mod workbench;
 
 pub use campaigns::{CampaignCache, LoadedCampaign};
 pub use consume::{Worker, WorkerSettings};

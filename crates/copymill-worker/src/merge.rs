@@ -35,7 +35,7 @@ pub fn merge_chunk(
     output.finish()
 }
 
-fn merge_row(
+pub(crate) fn merge_row(
     campaign: &LoadedCampaign,
     copies: Option<&Vec<SegmentCopy>>,
     row: &InputRow,

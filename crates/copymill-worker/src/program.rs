@@ -28,6 +28,7 @@ pub async fn main() -> ExitCode {
         settings: "  COPYMILL_WORKER__MODEL      demo, a path, or hf://owner/repository/file.gguf\n  \
                    COPYMILL_WORKER__CACHE      folder for models\n  \
                    COPYMILL_WORKER__GRACE_S    seconds that chunks in hand may go on after SIGTERM\n  \
+                   COPYMILL_WORKER__WATCHDOG_S seconds without progress after which the process ends\n  \
                    COPYMILL_WORKER__ENGINE__SLOTS, __THREADS, __GPU_LAYERS   chosen from the machine where not set",
     };
     process::run(program, work).await
@@ -73,6 +74,8 @@ pub async fn serve(
         grace: Duration::from_secs(section.grace_s),
         store_patience: crate::Patience(STORE_PATIENCE),
     };
+    crate::watchdog::watch(&generator.engine, Duration::from_secs(section.watchdog_s))
+        .context("the watchdog cannot be started")?;
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
     let worker = Worker::new(store, shared, generator, model, worker_settings);
     tracing::info!(broker = broker.describe(), store = settings.store.url, "waiting for chunks");

@@ -95,10 +95,28 @@ impl Generator {
         };
         let settled = try_join_all((0..variants).zip(first).map(|(variant, generation)| {
             let judged = judge(rules, subject, generation, &prompt, 1);
-            self.settle_variant(rules, subject, variant, judged)
+            self.progress.tokens(judged.settled.tokens);
+            self.settle_variant(rules, subject, variant, (judged, rules.campaign.file.attempts))
         }))
         .await?;
         settled.iter().for_each(|settled| self.progress.settled(settled.outcome));
+        Ok(settled)
+    }
+
+    /// Tries a variant again that was rejected, with as many attempts as before; `before` is how it ended.
+    pub async fn settle_again(
+        &self,
+        rules: &Rules<'_>,
+        subject: &Subject<'_>,
+        variant: u32,
+        before: Settled,
+    ) -> Result<Settled, EngineError> {
+        let failed =
+            before.reasons.iter().filter(|reason| reason.attempt == before.attempt).cloned().collect();
+        let last = before.attempt + rules.campaign.file.attempts;
+        let before = Judged { settled: before, failed };
+        let settled = self.settle_variant(rules, subject, variant, (before, last)).await?;
+        self.progress.settled(settled.outcome);
         Ok(settled)
     }
 
@@ -107,12 +125,10 @@ impl Generator {
         rules: &Rules<'_>,
         subject: &Subject<'_>,
         variant: u32,
-        first: Judged,
+        (before, last_attempt): (Judged, u32),
     ) -> Result<Settled, EngineError> {
-        let mut settled = first.settled;
-        self.progress.tokens(settled.tokens);
-        let mut failed = first.failed;
-        for attempt in 2..=rules.campaign.file.attempts {
+        let Judged { mut settled, mut failed } = before;
+        for attempt in settled.attempt + 1..=last_attempt {
             if failed.is_empty() {
                 break;
             }

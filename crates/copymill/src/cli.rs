@@ -41,6 +41,8 @@ enum Command {
     Pause(cluster::order::Pause),
     Resume(cluster::order::Resume),
     Cancel(cluster::order::Cancel),
+    Approve(cluster::order::Approve),
+    RetryRejected(cluster::order::RetryRejected),
     Results(cluster::results::Results),
     DeadLetters(cluster::dead_letters::DeadLetters),
 }
@@ -48,7 +50,21 @@ enum Command {
 /// The commands in the order of a campaign's life.
 const GROUPS: [(&str, &[&str]); 5] = [
     ("A campaign", &["init", "validate", "preview", "run"]),
-    ("On a cluster", &["submit", "status", "list", "pause", "resume", "cancel", "results", "dead-letters"]),
+    (
+        "On a cluster",
+        &[
+            "submit",
+            "status",
+            "list",
+            "pause",
+            "resume",
+            "cancel",
+            "approve",
+            "retry-rejected",
+            "results",
+            "dead-letters",
+        ],
+    ),
     ("What it wrote", &["verify", "report"]),
     ("Without a campaign", &["generate"]),
     ("To look up", &["kinds", "models", "schema", "bench"]),
@@ -101,6 +117,8 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
             Command::Pause(command) => command.execute().await,
             Command::Resume(command) => command.execute().await,
             Command::Cancel(command) => command.execute().await,
+            Command::RetryRejected(command) => command.execute().await,
+            Command::Approve(command) => command.execute().await,
             Command::Results(command) => command.execute().await,
             Command::DeadLetters(command) => command.execute().await,
         }

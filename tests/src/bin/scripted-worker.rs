@@ -16,7 +16,8 @@ const PROGRAM: Program = Program {
     version: env!("CARGO_PKG_VERSION"),
     settings: "  SCRIPT_ANSWER    the text of every answer\n  SCRIPT_SLOTS     answers at once\n  \
                SCRIPT_DELAY_MS  how long an answer takes\n  SCRIPT_KILLED_BY a prompt with this text ends the process\n  \
-               SCRIPT_STUCK_AT  a prompt with this text is never answered",
+               SCRIPT_STUCK_AT  a prompt with this text is never answered\n  \
+               SCRIPT_EMPTY_AT  a prompt with this text is answered with nothing",
 };
 
 /// An answer that passes the checks of a social post.
@@ -49,6 +50,7 @@ fn engine() -> anyhow::Result<ScriptedEngine> {
     let answer = variable("SCRIPT_ANSWER").unwrap_or_else(|| POST.to_owned());
     let delay = Duration::from_millis(number("SCRIPT_DELAY_MS", 0)?.into());
     let (killed_by, stuck_at) = (variable("SCRIPT_KILLED_BY"), variable("SCRIPT_STUCK_AT"));
+    let empty_at = variable("SCRIPT_EMPTY_AT");
     let shows = |request: &Request, text: &Option<String>| {
         text.as_ref().is_some_and(|text| ScriptedEngine::prompt_text(request).contains(text))
     };
@@ -58,6 +60,7 @@ fn engine() -> anyhow::Result<ScriptedEngine> {
             std::process::abort();
         }
         let delay = if shows(request, &stuck_at) { Duration::MAX } else { delay };
-        ScriptedAnswer::text(answer.clone()).after(delay)
+        let answer = if shows(request, &empty_at) { "" } else { &answer };
+        ScriptedAnswer::text(answer).after(delay)
     }))
 }

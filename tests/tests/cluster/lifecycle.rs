@@ -59,6 +59,84 @@ fn a_campaign_that_is_cancelled_ends_with_what_it_has() {
 }
 
 #[test]
+fn a_pilot_is_shown_before_the_rest_is_released() {
+    let campaign = EMAIL.replace("variants: 2", "variants: 2\npilot: 30");
+    let cluster = Cluster::new(&campaign, recipients(120));
+    let _programs = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for(&id, "awaiting_approval", PATIENCE);
+    assert_eq!(cluster.messages_of(&id), 60, "the pilot and nothing else");
+    cluster.copymill(&["results", &id, "-o", "pilot.jsonl"]).success();
+    let pilot = std::fs::read_to_string(cluster.place.path("pilot.jsonl")).unwrap();
+    assert_eq!(pilot.lines().count(), 60);
+    assert!(cluster.copymill(&["approve", &id]).success().stdout.contains("is running"));
+    cluster.copymill(&["approve", &id]).fails(64, &["can be approved"]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+    cluster.copymill(&["results", &id, "-o", "all.jsonl"]).success();
+    let all = std::fs::read_to_string(cluster.place.path("all.jsonl")).unwrap();
+    assert!(all.starts_with(&pilot), "what the pilot wrote is final");
+}
+
+#[test]
+fn a_pilot_that_is_sent_back_ends_and_another_campaign_is_in_its_place() {
+    let campaign = EMAIL.replace("variants: 2", "variants: 1\npilot: 10");
+    let cluster = Cluster::new(&campaign, recipients(40));
+    let (first, _worker) = (cluster.scheduler(), cluster.worker());
+    let id = cluster.submit();
+    cluster.wait_for(&id, "awaiting_approval", PATIENCE);
+    // Who waits for people waits through restarts.
+    first.stop(PATIENCE);
+    let _second = cluster.scheduler();
+    cluster.place.edit_campaign("pilot: 10", "attempts: 2");
+    let other = cluster.copymill(&["submit", "campaign.yaml", "--replaces", &id]).success();
+    cluster.wait_for(&id, "cancelled", PATIENCE);
+    cluster.verify(&id, 10);
+    cluster.wait_for(other.stdout.trim(), "completed", PATIENCE);
+    cluster.verify(other.stdout.trim(), 40);
+}
+
+/// Lets a model fail at one tier, and another one try again what was rejected.
+fn is_tried_again(campaign: &str) {
+    let cluster = Cluster::new(campaign, recipients(120));
+    let _scheduler = cluster.scheduler();
+    let start = |script: &[(&str, &str)]| cluster.start("scripted-worker", "waiting for chunks", script);
+    let weak = start(&[("SCRIPT_EMPTY_AT", "gold")]);
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    let outcomes = || {
+        let lines = cluster.results(&id);
+        lines.iter().map(|line| line["outcome"].as_str().unwrap().to_owned()).collect::<Vec<_>>()
+    };
+    let before = cluster.results(&id);
+    assert_eq!(outcomes().iter().filter(|outcome| *outcome == "rejected").count(), 80, "a third has gold");
+    weak.stop(PATIENCE);
+    let _strong = start(&[]);
+    assert!(cluster.copymill(&["retry-rejected", &id]).success().stdout.starts_with("80 messages"));
+    wait_until("nothing is rejected any more", PATIENCE, || cluster.messages_with(&id, "generated") == 240);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 240);
+    assert!(outcomes().iter().all(|outcome| outcome == "generated"));
+    for (before, after) in before.iter().zip(cluster.results(&id)) {
+        let was_rejected = before["outcome"] == "rejected";
+        assert_eq!(was_rejected, *before != after, "what was taken stays as it is");
+        assert_eq!(after["attempt"], if was_rejected { 4 } else { 1 }, "attempts are counted on");
+    }
+    cluster.copymill(&["retry-rejected", &id]).fails(64, &["nothing", "was rejected"]);
+}
+
+#[test]
+fn rejected_messages_are_tried_again_and_the_others_stay_as_they_are() {
+    is_tried_again(EMAIL);
+}
+
+#[test]
+fn rejected_segments_are_tried_again_and_their_recipients_get_the_new_copy() {
+    let segmented = "  merge: [first_name]\n  segment_by: [last_category, tier]";
+    is_tried_again(&EMAIL.replace("  merge: [first_name]", segmented));
+}
+
+#[test]
 fn an_idempotency_key_is_for_one_campaign() {
     let cluster = Cluster::new(EMAIL, recipients(20));
     let submit = ["submit", "campaign.yaml", "--idempotency-key", "spring-2026"];

@@ -5,6 +5,7 @@
 mod broker_faults;
 mod campaign;
 mod lifecycle;
+mod poison;
 mod scheduler_faults;
 mod store_faults;
 mod worker_faults;

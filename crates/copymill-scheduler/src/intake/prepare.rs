@@ -122,5 +122,6 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
         columns: source.columns.clone(),
         segmented: source.segments.is_some(),
         model: checked.model.file.pin.clone(),
+        parent: None,
     })
 }

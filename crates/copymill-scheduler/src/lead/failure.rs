@@ -2,10 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use copymill_campaign::{CampaignPhase, ChunkId, ChunkKind, ChunkResult};
+use copymill_campaign::{CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult};
 use copymill_store::StoreError;
 
-use super::{Ended, Leader, stage::read_output};
+use super::{
+    Ended, Leader,
+    stage::{Output, read_output},
+};
 use crate::{finish, plan, state_file::StateFile};
 
 impl Leader {
@@ -13,6 +16,11 @@ impl Leader {
     pub async fn fail(&self, why: &anyhow::Error) -> anyhow::Result<Ended> {
         let mut state = StateFile::open(self.store.clone(), &self.keys).await?;
         if state.state.phase.is_terminal() {
+            if state.state.reworking.take().is_some() {
+                // What is in force stays so; who asks again has it tried again.
+                tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "trying again failed");
+                state.save(&self.lease).await?;
+            }
             return Ok(Ended::Failed);
         }
         tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "the campaign failed");
@@ -25,15 +33,23 @@ impl Leader {
         Ok(Ended::Failed)
     }
 
+    /// The job of a chunk in the first generation.
+    fn first_job(&self, kind: ChunkKind, chunk: &ChunkId) -> ChunkJob {
+        let (campaign, root) = (self.campaign.id.clone(), self.keys.root().to_owned());
+        let (chunk, suspect, generation, again) = (chunk.clone(), false, 1, None);
+        ChunkJob { v: 1, campaign, root, kind, chunk, suspect, generation, again }
+    }
+
     /// What stored output objects hold. One that is damaged may be why the campaign failed; it does not count.
     async fn stored(&self, kind: ChunkKind) -> anyhow::Result<BTreeMap<ChunkId, ChunkResult>> {
         let planned = plan::resume_point(self.store.as_ref(), &self.keys, kind).await?.chunk;
         let mut found = BTreeMap::new();
-        for index in 0..planned {
-            let chunk = ChunkId::whole(index);
-            match read_output(&self.store, &self.keys, kind, &chunk).await {
-                Ok(Some(result)) => drop(found.insert(chunk, result)),
-                Ok(None) => {}
+        let mut to_look_at: Vec<ChunkId> = (0..planned).rev().map(ChunkId::whole).collect();
+        while let Some(chunk) = to_look_at.pop() {
+            match read_output(&self.store, &self.keys, &self.first_job(kind, &chunk)).await {
+                Ok(Output::Lines(result)) => drop(found.insert(chunk, result)),
+                Ok(Output::Split) => to_look_at.extend(chunk.halves()),
+                Ok(Output::Missing) => {}
                 Err(error) if error.chain().any(|cause| cause.is::<StoreError>()) => return Err(error),
                 Err(error) => {
                     tracing::warn!(%chunk, error = format!("{error:#}"), "an output does not count")

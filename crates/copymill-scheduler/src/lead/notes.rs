@@ -39,7 +39,11 @@ impl Notes {
     /// Waits for the next note; cancel-safe.
     pub(super) async fn next(&mut self) -> anyhow::Result<Note> {
         match self {
-            Self::Routed(notes) => notes.recv().await.context("the process stops"),
+            Self::Routed(notes) => match notes.recv().await {
+                Some(note) => Ok(note),
+                // The process drains, which its signal says.
+                None => std::future::pending().await,
+            },
             Self::Queue(events, _) => loop {
                 let delivery = events.next().await?.context("the broker was shut down")?;
                 match serde_json::from_slice(&delivery.body) {

@@ -7,13 +7,13 @@ use std::{
 
 use anyhow::Context;
 use copymill_campaign::{
-    Accepted, CampaignKeys, CampaignState, ChunkId, ChunkKind, ChunkResult, count_messages, count_segments,
-    decode_header,
+    Accepted, CampaignKeys, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult, count_messages,
+    count_segments, decode_header, is_split,
 };
 use copymill_store::Store;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::Leader;
+use super::{Leader, rework::Rework};
 use crate::{
     plan::{self, CutChunk, MessagePlan, ResumePoint},
     tracker::Tracker,
@@ -34,13 +34,19 @@ pub(super) struct Stage {
     pub(super) cut: mpsc::Receiver<CutChunk>,
     pub(super) cutting: JoinHandle<anyhow::Result<()>>,
     pub(super) cut_all: bool,
+    /// Where a later generation is made, from what.
+    rework: Option<Rework>,
     cancelled_since: Option<Instant>,
 }
 
 impl Stage {
     /// Cuts segments, from where an earlier leader stopped.
-    pub(super) fn of_segments(campaign: &Accepted, segments: &[Vec<String>], from: ResumePoint) -> Self {
-        let cut = plan::cut_segments(campaign, segments, from);
+    pub(super) fn of_segments(
+        campaign: &Accepted,
+        segments: &[Vec<String>],
+        (from, tokens): (ResumePoint, u64),
+    ) -> Self {
+        let cut = plan::cut_segments(campaign, segments, (from, tokens));
         Self::new(ChunkKind::Segments, from, move |sender| {
             // The receiver goes away where the stage ends early.
             let _ = cut.into_iter().try_for_each(|chunk| sender.blocking_send(chunk));
@@ -53,6 +59,12 @@ impl Stage {
         Self::new(ChunkKind::Messages, from, move |sender| plan::cut_messages(plan, &sender))
     }
 
+    /// Works again on chunks that are done.
+    pub(super) fn of_rework(kind: ChunkKind, rework: Rework) -> Self {
+        let tracker = Tracker::of(rework.chunks());
+        Self { tracker, rework: Some(rework), ..Self::new(kind, ResumePoint::default(), |_| Ok(())) }
+    }
+
     fn new(
         kind: ChunkKind,
         from: ResumePoint,
@@ -62,7 +74,7 @@ impl Stage {
         let cutting = tokio::task::spawn_blocking(move || cut(sender));
         let mut tracker = Tracker::default();
         tracker.planned(from.chunk);
-        Self { kind, tracker, cut: chunks, cutting, cut_all: false, cancelled_since: None }
+        Self { kind, tracker, cut: chunks, cutting, cut_all: false, rework: None, cancelled_since: None }
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -84,13 +96,41 @@ impl Stage {
     ) -> anyhow::Result<()> {
         let Some(chunk) = self.tracker.next() else { return Ok(()) };
         leader.lease.check()?;
-        if let Some(result) = read_output(&leader.store, &leader.keys, self.kind, &chunk).await? {
-            self.done(chunk, result, state);
-            return Ok(());
+        let job = self.job(leader, chunk.clone());
+        match read_output(&leader.store, &leader.keys, &job).await? {
+            Output::Lines(result) => {
+                self.done(chunk, result, state);
+                return Ok(());
+            }
+            Output::Split => {
+                self.split(chunk, state);
+                return Ok(());
+            }
+            Output::Missing => {}
         }
         // Noted before it is sent: a worker may be faster than the broker's confirmation.
-        self.tracker.published(chunk.clone(), place, Instant::now());
-        leader.send(&leader.job(self.kind, chunk)).await
+        self.tracker.published(chunk, place, Instant::now());
+        leader.send(&job).await
+    }
+
+    /// The job of a chunk.
+    fn job(&self, leader: &Leader, chunk: ChunkId) -> ChunkJob {
+        ChunkJob {
+            v: 1,
+            campaign: leader.campaign.id.clone(),
+            root: leader.keys.root().to_owned(),
+            kind: self.kind,
+            suspect: self.tracker.is_suspect(&chunk),
+            generation: self.rework.as_ref().map_or(1, |rework| rework.generation),
+            again: self.rework.as_ref().and_then(|rework| rework.object(&chunk)).map(str::to_owned),
+            chunk,
+        }
+    }
+
+    /// Whether a report is about a chunk of this stage, not a late one about an earlier.
+    pub(super) fn is_of(&self, job: &ChunkJob) -> bool {
+        let generation = self.rework.as_ref().map_or(1, |rework| rework.generation);
+        job.kind == self.kind && job.generation == generation
     }
 
     /// Notes that a worker has a chunk in its hands.
@@ -103,7 +143,8 @@ impl Stage {
     pub(super) fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) {
         let (outcomes, tokens, reasons, rows) =
             (result.outcomes, result.tokens, result.reasons.clone(), result.rows.1);
-        if !self.tracker.done(chunk, result) {
+        // The totals of a later generation are counted when it is complete.
+        if !self.tracker.done(chunk, result) || self.rework.is_some() {
             return;
         }
         state.totals.tokens += tokens;
@@ -115,6 +156,14 @@ impl Stage {
             state.chunks_done = self.tracker.results().len() as u32;
             state.chunks_planned = self.tracker.count();
             state.rows_planned = state.rows_planned.max(rows);
+        }
+    }
+
+    /// Notes that a chunk was split.
+    pub(super) fn split(&mut self, chunk: ChunkId, state: &mut CampaignState) {
+        self.tracker.split(chunk);
+        if self.kind == ChunkKind::Messages && self.rework.is_none() {
+            state.chunks_planned = self.tracker.count();
         }
     }
 
@@ -138,18 +187,31 @@ impl Stage {
     }
 }
 
-/// Reads back what a chunk's output object holds; none where there is none.
+/// What a chunk's output object says.
+pub(super) enum Output {
+    /// There is none.
+    Missing,
+    /// What its lines hold.
+    Lines(ChunkResult),
+    /// That the chunk was split.
+    Split,
+}
+
+/// Reads back what a chunk's output object says.
 pub(super) async fn read_output(
     store: &Arc<dyn Store>,
     keys: &CampaignKeys,
-    kind: ChunkKind,
-    chunk: &ChunkId,
-) -> anyhow::Result<Option<ChunkResult>> {
-    let key = keys.output(kind, chunk);
-    let Some(object) = store.get(&key).await? else { return Ok(None) };
+    job: &ChunkJob,
+) -> anyhow::Result<Output> {
+    let (kind, chunk) = (job.kind, &job.chunk);
+    let key = keys.output_of(kind, chunk, job.generation);
+    let Some(object) = store.get(&key).await? else { return Ok(Output::Missing) };
+    if is_split(&object.body) {
+        return Ok(Output::Split);
+    }
     let first = match kind {
         ChunkKind::Messages => 0,
-        ChunkKind::Segments => first_row(store.as_ref(), &keys.input(kind, chunk)).await?,
+        ChunkKind::Segments => first_row(store.as_ref(), keys, chunk).await?,
     };
     let count = move || match kind {
         ChunkKind::Messages => count_messages(&object.body),
@@ -158,11 +220,13 @@ pub(super) async fn read_output(
     let counted = tokio::task::spawn_blocking(count).await?;
     let result =
         counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
-    Ok(Some(result))
+    Ok(Output::Lines(result))
 }
 
-/// The number of an input object's first row.
-async fn first_row(store: &dyn Store, key: &str) -> anyhow::Result<u64> {
-    let object = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
-    Ok(decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.rows.0)
+/// The number of the first segment of a chunk, or of a part of one.
+async fn first_row(store: &dyn Store, keys: &CampaignKeys, chunk: &ChunkId) -> anyhow::Result<u64> {
+    let key = keys.input(ChunkKind::Segments, &ChunkId::whole(chunk.index));
+    let object = store.get(&key).await?.with_context(|| format!("{key} is missing"))?;
+    let rows = decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.rows;
+    Ok(rows.0 + chunk.rows_of((rows.1 - rows.0) as usize).start as u64)
 }

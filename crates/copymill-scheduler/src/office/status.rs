@@ -16,6 +16,7 @@ impl CampaignStatus {
     /// Where it stands, in one word: its phase, or what holds it.
     pub fn word(&self) -> &'static str {
         match &self.state {
+            state if state.reworking.is_some() => "retrying",
             state if state.phase.is_terminal() => state.phase.as_str(),
             state if state.cancelling => "cancelling",
             state if state.paused => "paused",

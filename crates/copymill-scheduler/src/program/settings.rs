@@ -26,10 +26,13 @@ pub struct SchedulerSection {
     pub scratch: PathBuf,
     /// Chunks of one model that are published at once: twice the most workers times the scaling trigger's value.
     pub window: usize,
+    /// Tokens that the answers of one chunk may have together: what a worker writes in about a minute. A chunk is what is
+    /// lost where a worker dies, and what a worker that stops has to finish or to hand back.
+    pub chunk_tokens: u64,
 }
 
 impl Default for SchedulerSection {
     fn default() -> Self {
-        Self { scratch: std::env::temp_dir().join("copymill-scratch"), window: 256 }
+        Self { scratch: std::env::temp_dir().join("copymill-scratch"), window: 256, chunk_tokens: 60_000 }
     }
 }

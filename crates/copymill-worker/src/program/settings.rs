@@ -35,6 +35,8 @@ pub struct WorkerSection {
     pub chunks_in_hand: u16,
     /// Seconds that chunks in hand may go on after SIGTERM.
     pub grace_s: u64,
+    /// Seconds without progress, with work to do, after which the process ends: longer than the largest batch takes.
+    pub watchdog_s: u64,
     /// The engine.
     pub engine: EngineSection,
 }
@@ -66,6 +68,7 @@ impl Default for WorkerSection {
             name: None,
             chunks_in_hand: 2,
             grace_s: 120,
+            watchdog_s: 300,
             engine: EngineSection::default(),
         }
     }

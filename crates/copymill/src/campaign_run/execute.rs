@@ -58,12 +58,20 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
         shutdown.drain_requested().await;
         draining.send_replace(true);
     });
-    let notes = Notes::of_queue(shared.clone()).await?;
+    let mut notes = Notes::of_queue(shared.clone()).await?;
     let window = Window::new(WINDOW).join(1.0);
-    let leader =
-        Leader { store, broker: shared, keys: CampaignKeys::alone(), campaign, lease: lease.clone(), window };
-    let led =
-        leader.lead(source, notes, Signals { draining: drain_seen, workers_gone: gone_seen, progress }).await;
+    let leader = Leader {
+        store,
+        broker: shared,
+        keys: CampaignKeys::alone(),
+        campaign,
+        lease: lease.clone(),
+        window,
+        holds_pilots: false,
+        chunk_tokens: CHUNK_TOKENS,
+    };
+    let mut signals = Signals { draining: drain_seen, workers_gone: gone_seen, progress };
+    let led = leader.lead(source, &mut notes, &mut signals).await;
     telling.abort();
     // No further jobs: the worker's consumer ends, and so does the worker.
     broker.shut_down();
@@ -76,6 +84,10 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     }
     Ok(ended)
 }
+
+/// Tokens that a chunk may generate at most. On a CPU at 200 tokens/s the two chunks in hand drain within 30 s where
+/// answers take half of their limit.
+const CHUNK_TOKENS: u64 = 6_000;
 
 fn worker_settings() -> WorkerSettings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);

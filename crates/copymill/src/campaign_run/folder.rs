@@ -16,7 +16,8 @@ use crate::exit::usage;
 /// Files of a campaign at the top of its folder; `leader.json` is not among them, it belongs to the folder.
 const FILES: [&str; 5] = ["_SUCCESS", "manifest.json", "report.html", "state.json", "campaign.json"];
 /// Folders of objects that are named after chunks.
-const CHUNK_FOLDERS: [&str; 5] = ["input", "output", "segments/input", "segments/output", "attempts"];
+const CHUNK_FOLDERS: [&str; 6] =
+    ["input", "output", "segments/input", "segments/output", "segments/attempts", "attempts"];
 
 /// An output folder.
 pub(crate) struct OutputFolder {

@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use bytes::Bytes;
 use copymill_campaign::{
-    CampaignPhase, ChunkKind, LineError, LineReader, ManifestObject, Outcome, OutcomeCounts, seed_for,
-    sha256_hex,
+    CampaignKeys, CampaignPhase, ChunkKind, LineError, LineReader, ManifestObject, Outcome, OutcomeCounts,
+    is_split, seed_for, sha256_hex,
 };
 use serde::de::DeserializeOwned;
 
@@ -92,12 +92,28 @@ async fn find_unnamed(
         let Some(end) = page.last() else { return Ok(()) };
         for listed in &page {
             let below_root = listed.key.strip_prefix(check.keys.root()).unwrap_or(&listed.key);
-            if named.binary_search(&below_root).is_err() {
+            let is_in_force = named.binary_search(&below_root).is_ok();
+            if !is_in_force && !is_replaced(&named, below_root) && !is_marker(check, &listed.key).await? {
                 problems.note(format!("{} is not named by the manifest", listed.key));
             }
         }
         last = Some(end.key.clone());
     }
+}
+
+/// Whether a later generation of the same chunk, or of parts of it, is in force.
+fn is_replaced(named: &[&str], key: &str) -> bool {
+    let Some(chunk) = CampaignKeys::chunk_of(key) else { return false };
+    let generation = CampaignKeys::generation_of(key);
+    named.iter().any(|named| {
+        CampaignKeys::generation_of(named) > generation
+            && CampaignKeys::chunk_of(named).is_some_and(|other| other.index == chunk.index)
+    })
+}
+
+/// Whether an object only says that its chunk was split, so that the parts' objects hold its lines.
+async fn is_marker(check: &Check<'_>, key: &str) -> anyhow::Result<bool> {
+    Ok(check.store.get(key).await?.is_some_and(|object| is_split(&object.body)))
 }
 
 /// One object while its lines are read.

@@ -181,6 +181,7 @@ fn manifest(
     Manifest {
         v: 1,
         campaign: campaign.id.clone(),
+        generation: 1,
         name: campaign.file.campaign.clone(),
         state: copymill_campaign::CampaignPhase::Completed,
         campaign_sha256: sha256_hex(pinned),

@@ -1,6 +1,6 @@
 //! A campaign without a manifest: what is there so far.
 
-use copymill_campaign::{Accepted, CampaignKeys, ChunkKind, LineReader, OutcomeCounts};
+use copymill_campaign::{Accepted, CampaignKeys, ChunkKind, LineReader, OutcomeCounts, is_split};
 use copymill_store::Store;
 
 use super::line::MessageLine;
@@ -26,6 +26,9 @@ pub(super) async fn look(
         let Some(end) = page.last() else { break };
         for listed in &page {
             let Some(object) = store.get(&listed.key).await? else { continue };
+            if is_split(&object.body) {
+                continue;
+            }
             objects += 1;
             if let Err(error) = count(&object.body, &mut outcomes) {
                 problems.note(format!("{}: {error}", listed.key));

@@ -1,4 +1,4 @@
-//! `copymill pause`, `resume` and `cancel`: orders about one campaign.
+//! `copymill pause`, `resume`, `cancel`, `approve` and `retry-rejected`: orders about one campaign.
 
 use std::time::Duration;
 
@@ -44,6 +44,38 @@ pub(crate) struct Cancel {
     target: Target,
 }
 
+/// Release the rest of a campaign whose pilot is done
+///
+/// A campaign with `pilot: N` generates its first N rows and waits. `copymill results` downloads them before. To send a
+/// pilot back, change the campaign file and hand it in with `copymill submit --replaces CAMPAIGN`.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill approve spring-sale")]
+pub(crate) struct Approve {
+    #[command(flatten)]
+    target: Target,
+}
+
+/// Try again what a completed campaign rejected
+///
+/// Every rejected message gets as many attempts as before, with new seeds. What was taken stays as it is: new objects are
+/// written beside the old ones, then the manifest names them in their place. `copymill status` says `retrying` meanwhile.
+#[derive(Args)]
+#[command(after_help = "Example:\n  copymill retry-rejected spring-sale")]
+pub(crate) struct RetryRejected {
+    /// The campaign's id, or its name: the latest of that name
+    campaign: String,
+}
+
+impl RetryRejected {
+    pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
+        let cluster = Cluster::reach().await?;
+        let id = cluster.campaign(&self.campaign).await?;
+        let rejected = cluster.ordering().await?.retry_rejected(&id).await?;
+        output::line(format_args!("{} of {id} are tried again", output::counted(rejected, "message")));
+        Ok(Exit::Done)
+    }
+}
+
 #[derive(Args)]
 struct Target {
     /// The campaign's id, or its name: the latest of that name
@@ -65,6 +97,12 @@ impl Resume {
 impl Cancel {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
         self.target.order(Action::Cancel, |status| status.state.cancelling).await
+    }
+}
+
+impl Approve {
+    pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
+        self.target.order(Action::Approve, |status| status.state.approved).await
     }
 }
 

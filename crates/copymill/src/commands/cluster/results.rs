@@ -9,7 +9,8 @@ use std::{
 use anyhow::{Context, bail};
 use clap::Args;
 use copymill_campaign::{
-    CampaignKeys, InputRow, LineReader, Manifest, ManifestObject, decode_input, sha256_hex,
+    CampaignId, CampaignKeys, CampaignPhase, ChunkId, ChunkKind, InputRow, LineReader, Manifest,
+    decode_input, is_split, sha256_hex,
 };
 use copymill_store::Store;
 use serde_json::{Map, Value};
@@ -23,7 +24,7 @@ use crate::{
 /// Download what a campaign wrote
 ///
 /// One JSON line per recipient and variant, in the order of the audience, each object checked against the manifest. A
-/// campaign that was cancelled or that failed gives what it has.
+/// campaign that was cancelled or that failed gives what it has; one whose pilot awaits approval gives the pilot.
 #[derive(Args)]
 #[command(
     after_help = "Examples:\n  copymill results spring-sale -o results.jsonl\n  copymill results spring-sale --join -o results.jsonl"
@@ -44,17 +45,22 @@ impl Results {
         let cluster = Cluster::reach().await?;
         let id = cluster.campaign(&self.campaign).await?;
         let (store, keys) = (cluster.store().as_ref(), CampaignKeys::of(&id));
-        let Some(object) = store.get(&keys.manifest()).await? else {
-            return Err(usage(format!(
-                "campaign {id} has not ended; `copymill status {id}` says where it stands"
-            )));
+        let objects = match store.get(&keys.manifest()).await? {
+            Some(object) => named(&object.body, &keys)?,
+            None if awaits_approval(&cluster, &id).await? => stored(store, &keys).await?,
+            None => {
+                return Err(usage(format!(
+                    "campaign {id} has not ended; `copymill status {id}` says where it stands"
+                )));
+            }
         };
-        let manifest: Manifest =
-            serde_json::from_slice(&object.body).context("the manifest is not readable")?;
         let mut file = create(&self.output)?;
         let mut lines = 0;
-        for object in &manifest.objects {
-            let text = fetch(store, &keys, object).await?;
+        for object in &objects {
+            let text = fetch(store, object).await?;
+            if is_split(&text) {
+                continue;
+            }
             let rows = if self.join { Some(rows_of(store, &keys, object).await?) } else { None };
             lines += write(&mut file, &text, rows.as_ref())?;
         }
@@ -69,15 +75,43 @@ fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     Ok(BufWriter::new(made.with_context(|| format!("{} cannot be made", path.display())).or_user_error()?))
 }
 
+/// An object with output.
+struct OutputObject {
+    key: String,
+    /// What its checksum must be; none before there is a manifest.
+    sha256: Option<String>,
+}
+
+/// The objects in force.
+fn named(manifest: &[u8], keys: &CampaignKeys) -> anyhow::Result<Vec<OutputObject>> {
+    let manifest: Manifest = serde_json::from_slice(manifest).context("the manifest is not readable")?;
+    let key = |key: &str| format!("{}{key}", keys.root());
+    let objects = manifest.objects.into_iter();
+    Ok(objects.map(|object| OutputObject { key: key(&object.key), sha256: Some(object.sha256) }).collect())
+}
+
+/// The objects that are there, in the order of their rows.
+async fn stored(store: &dyn Store, keys: &CampaignKeys) -> anyhow::Result<Vec<OutputObject>> {
+    let (prefix, mut found, mut last) = (keys.output_prefix(ChunkKind::Messages), Vec::new(), None);
+    loop {
+        let page = store.list(&prefix, last.as_deref()).await?;
+        let Some(end) = page.last() else { break };
+        last = Some(end.key.clone());
+        found.extend(page.into_iter().map(|listed| OutputObject { key: listed.key, sha256: None }));
+    }
+    found.sort_by_key(|object| CampaignKeys::chunk_of(&object.key));
+    Ok(found)
+}
+
+async fn awaits_approval(cluster: &Cluster, id: &CampaignId) -> anyhow::Result<bool> {
+    Ok(cluster.looking().status(id).await?.state.phase == CampaignPhase::AwaitingApproval)
+}
+
 /// An output object, checked.
-async fn fetch(
-    store: &dyn Store,
-    keys: &CampaignKeys,
-    object: &ManifestObject,
-) -> anyhow::Result<bytes::Bytes> {
-    let key = format!("{}{}", keys.root(), object.key);
-    let stored = store.get(&key).await?.with_context(|| format!("{key} is missing"))?;
-    if sha256_hex(&stored.body) != object.sha256 {
+async fn fetch(store: &dyn Store, object: &OutputObject) -> anyhow::Result<bytes::Bytes> {
+    let key = &object.key;
+    let stored = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
+    if object.sha256.as_ref().is_some_and(|sha256| sha256_hex(&stored.body) != *sha256) {
         bail!("{key} is not the object that the manifest names: its checksum differs");
     }
     Ok(stored.body)
@@ -87,9 +121,12 @@ async fn fetch(
 async fn rows_of(
     store: &dyn Store,
     keys: &CampaignKeys,
-    object: &ManifestObject,
+    object: &OutputObject,
 ) -> anyhow::Result<(Vec<String>, Vec<InputRow>)> {
-    let key = format!("{}{}", keys.root(), object.key.replacen("output/", "input/", 1));
+    let chunk = CampaignKeys::chunk_of(&object.key)
+        .with_context(|| format!("{} is named after no chunk", object.key))?;
+    // The rows of a chunk that was split are in the input of the whole one.
+    let key = keys.input(ChunkKind::Messages, &ChunkId::whole(chunk.index));
     let stored = store.get(&key).await?.with_context(|| format!("{key} is missing"))?;
     let (header, rows) = decode_input(&stored.body).with_context(|| format!("{key} is damaged"))?;
     Ok((header.columns, rows))

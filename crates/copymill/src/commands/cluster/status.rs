@@ -117,7 +117,7 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
     let mut every = tokio::time::interval(LOOK_EVERY);
     loop {
         bars.show(&campaigns, workers.count());
-        if campaigns.iter().all(|campaign| campaign.state.phase.is_terminal()) {
+        if campaigns.iter().all(|campaign| campaign.state.is_over()) {
             break;
         }
         tokio::select! {

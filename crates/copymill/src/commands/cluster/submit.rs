@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use copymill_scheduler::prepare;
+use copymill_scheduler::{office::Submission, prepare};
 
 use super::{Cluster, status};
 use crate::{exit::Exit, output, settings::Settings};
@@ -22,6 +22,9 @@ pub(crate) struct Submit {
     /// Makes repeating this command harmless
     #[arg(long, value_name = "KEY")]
     idempotency_key: Option<String>,
+    /// Cancels a campaign, such as one whose pilot is sent back, and is in its place: its id or name
+    #[arg(long, value_name = "CAMPAIGN")]
+    replaces: Option<String>,
     /// Shows progress until the campaign has ended
     #[arg(long)]
     watch: bool,
@@ -33,7 +36,12 @@ impl Submit {
         let (path, cache) = (self.campaign.clone(), settings.cache.clone());
         let prepared = tokio::task::spawn_blocking(move || prepare(&path, &cache)).await??;
         let office = cluster.ordering().await?;
-        let submitted = office.submit(&prepared, self.idempotency_key.as_deref()).await?;
+        let replaces = match &self.replaces {
+            Some(named) => Some(cluster.campaign(named).await?),
+            None => None,
+        };
+        let submission = Submission { idempotency_key: self.idempotency_key, replaces };
+        let submitted = office.submit(&prepared, &submission).await?;
         if submitted.is_new {
             output::note(format_args!(
                 "{}, {}",

@@ -1,0 +1,201 @@
+//! What happens to a chunk between its delivery and its acknowledgement.
+
+use std::sync::Arc;
+
+use anyhow::Context;
+use copymill_broker::{Broker, BrokerError, Consumer, Delivery};
+use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event};
+use copymill_store::{Store, StoreError};
+use tokio::sync::{RwLock, Semaphore};
+
+use crate::{
+    campaigns::CampaignCache,
+    chunk::{self, Chunk, Stored, Storing},
+    hands::{Hands, Held},
+    patience::Patience,
+    settle::Generator,
+    suspects::{self, Verdict},
+};
+
+/// What all chunks in hand share.
+pub(crate) struct Workbench {
+    pub(crate) store: Arc<dyn Store>,
+    pub(crate) broker: Arc<dyn Broker>,
+    pub(crate) generator: Generator,
+    pub(crate) campaigns: CampaignCache,
+    /// A permit for each message that may be under way.
+    pub(crate) messages: Semaphore,
+    /// A permit for each chunk that may be merged.
+    pub(crate) merges: Semaphore,
+    /// Chunks under suspicion have it alone, the others together.
+    pub(crate) turn: RwLock<()>,
+    pub(crate) hands: Arc<Hands>,
+    pub(crate) name: String,
+    pub(crate) store_patience: Patience,
+}
+
+/// What became of a chunk.
+enum Worked {
+    /// Its output object is stored, or says that it was split.
+    Stored(Stored),
+    /// It is not to be worked on now; the leader decides what follows.
+    Returned,
+}
+
+/// What a chunk's keys hold.
+enum Found {
+    Stored(Stored),
+    ToDo(Box<Chunk>),
+}
+
+impl Workbench {
+    /// Waits until a message could start and a chunk is there. Permits are given in order: once this gets one, all
+    /// rows in hand have started.
+    pub(crate) async fn next(&self, consumer: &mut dyn Consumer) -> Result<Option<Delivery>, BrokerError> {
+        drop(self.messages.acquire().await);
+        drop(self.merges.acquire().await);
+        let _waiting = self.hands.waiting();
+        consumer.next().await
+    }
+
+    /// Works on a delivery to its end: output stored, leader told, acknowledged.
+    pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), BrokerError> {
+        let job: ChunkJob = match serde_json::from_slice(&delivery.body) {
+            Ok(job) => job,
+            Err(error) => return forgiving(delivery.dead_letter(&format!("no chunk job: {error}")).await),
+        };
+        let is_suspect = suspects::is_suspect(&job, delivery.redelivered);
+        let held = match self.hands.take(&job, delivery) {
+            Ok(held) => held,
+            Err(earlier) => return forgiving(earlier.ack().await),
+        };
+        self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
+        let worked = self.work_unless_cancelled(&job, &held, is_suspect).await;
+        if let Some(note) = held.beginning() {
+            suspects::forget(self.store.as_ref(), &note).await;
+        }
+        self.tell(&event(job, worked)).await?;
+        match held.put_down() {
+            Some(delivery) => forgiving(delivery.ack().await),
+            None => Ok(()),
+        }
+    }
+
+    async fn work_unless_cancelled(
+        &self,
+        job: &ChunkJob,
+        held: &Held,
+        is_suspect: bool,
+    ) -> anyhow::Result<Worked> {
+        let state = self.store_patience.with(|| self.state(job)).await?;
+        let is_over = state.phase.is_terminal() && state.reworking != Some(job.generation);
+        if state.paused || state.cancelling || is_over {
+            return Ok(Worked::Returned);
+        }
+        let working =
+            async { if is_suspect { self.work_alone(job, held).await } else { self.work(job).await } };
+        tokio::select! {
+            worked = working => worked.map(Worked::Stored),
+            () = held.cancelled() => Ok(Worked::Returned),
+        }
+    }
+
+    /// The campaign's state as the leader wrote it last.
+    async fn state(&self, job: &ChunkJob) -> anyhow::Result<CampaignState> {
+        let key = copymill_campaign::CampaignKeys::under(&job.root).state();
+        match self.store.get(&key).await? {
+            Some(object) => Ok(serde_json::from_slice(&object.body)?),
+            None => Ok(CampaignState::accepted()),
+        }
+    }
+
+    async fn work(&self, job: &ChunkJob) -> anyhow::Result<Stored> {
+        match self.store_patience.with(|| self.load(job)).await? {
+            Found::Stored(stored) => Ok(stored),
+            Found::ToDo(chunk) => {
+                let _turn = self.turn.read().await;
+                self.settle(*chunk).await
+            }
+        }
+    }
+
+    /// Works on a chunk under suspicion: nothing else is in the engine, so that it harms nobody else.
+    async fn work_alone(&self, job: &ChunkJob, held: &Held) -> anyhow::Result<Stored> {
+        let _turn = self.turn.write().await;
+        let mut chunk = match self.store_patience.with(|| self.load(job)).await? {
+            Found::Stored(stored) => return Ok(stored),
+            Found::ToDo(chunk) => chunk,
+        };
+        match self.store_patience.with(|| suspects::examine(self.store.as_ref(), &chunk)).await? {
+            Verdict::Try(note) => held.begin(note),
+            Verdict::GiveUp => suspects::give_up(&mut chunk),
+            Verdict::Stored => {
+                let stored = chunk::stored(self.store.as_ref(), job, &chunk.campaign).await?;
+                return stored.with_context(|| format!("the output of chunk {} vanished", job.chunk));
+            }
+        }
+        self.settle(*chunk).await
+    }
+
+    async fn settle(&self, chunk: Chunk) -> anyhow::Result<Stored> {
+        let room = if chunk.merges() { &self.merges } else { &self.messages };
+        let storing = Storing { store: self.store.clone(), patience: self.store_patience };
+        chunk.work(&storing, &self.generator, room).await
+    }
+
+    async fn load(&self, job: &ChunkJob) -> anyhow::Result<Found> {
+        let campaign = self.campaigns.get(&job.root, job.generation).await?;
+        if let Some(stored) = chunk::stored(self.store.as_ref(), job, &campaign).await? {
+            return Ok(Found::Stored(stored));
+        }
+        let chunk = chunk::load(self.store.as_ref(), job.clone(), campaign).await?;
+        chunk.fetch_segments(self.store.as_ref()).await?;
+        Ok(Found::ToDo(Box::new(chunk)))
+    }
+
+    /// Gives every chunk in hand back to the leader: told first, acknowledged then. Not requeued, because a chunk that
+    /// comes back by itself is under suspicion.
+    pub(crate) async fn hand_back(&self) {
+        for held in self.hands.empty() {
+            if let Some(note) = held.beginning {
+                suspects::forget(self.store.as_ref(), &note).await;
+            }
+            let told = self.tell(&Event::Returned { job: held.job }).await;
+            let acknowledged = match told {
+                Ok(()) => held.delivery.ack().await,
+                Err(error) => Err(error),
+            };
+            if let Err(error) = acknowledged {
+                tracing::info!(%error, "a chunk goes back with its connection");
+            }
+        }
+    }
+
+    async fn tell(&self, event: &Event) -> Result<(), BrokerError> {
+        let body = serde_json::to_vec(event).expect("an event serialises");
+        self.broker.publish(EVENTS_QUEUE, body.into()).await
+    }
+}
+
+fn event(job: ChunkJob, worked: anyhow::Result<Worked>) -> Event {
+    match worked {
+        Ok(Worked::Stored(Stored::Lines(result))) => Event::Done { job, result },
+        Ok(Worked::Stored(Stored::Split)) => Event::Split { job },
+        Ok(Worked::Returned) => Event::Returned { job },
+        Err(error) => {
+            let is_final = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
+            Event::Failed { job, reason: format!("{error:#}"), is_final }
+        }
+    }
+}
+
+/// A delivery that went back to its queue meanwhile comes again, to somebody who finds its output.
+fn forgiving(settled: Result<(), BrokerError>) -> Result<(), BrokerError> {
+    match settled {
+        Err(error) if error.is_returned => {
+            tracing::info!(%error, "a chunk was delivered over a connection that is gone; it will come again");
+            Ok(())
+        }
+        other => other,
+    }
+}
