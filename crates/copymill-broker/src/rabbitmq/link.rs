@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -20,10 +21,16 @@ const LONGEST_WAIT: Duration = Duration::from_secs(5);
 /// A handshake that takes longer hangs.
 const HANDSHAKE: Duration = Duration::from_secs(15);
 
+const DISTRUST_ADVICE: &str = ". The broker and this program do not trust each other's certificates: broker.tls.ca_file must \
+    hold the authority that signed the broker's, whose names must include the host in broker.url, and the broker may want \
+    broker.tls.certificate_file and broker.tls.key_file";
+
 /// The way to the broker.
 pub(super) struct Link {
     settings: BrokerSettings,
     place: String,
+    /// Number of the node that the next connection goes to; counts on for ever.
+    next_node: AtomicUsize,
     session: tokio::sync::Mutex<Option<Arc<Session>>>,
 }
 
@@ -35,8 +42,16 @@ pub(super) struct Session {
 
 impl Link {
     pub(super) async fn connect(settings: &BrokerSettings) -> Result<Self, BrokerError> {
-        let place = settings.uri().map(|uri| place(&uri)).unwrap_or_else(|_| settings.url.clone());
-        let link = Self { settings: settings.clone(), place, session: tokio::sync::Mutex::default() };
+        let uris = settings.uris();
+        let places = uris.as_ref().map(|uris| uris.iter().map(place).collect::<Vec<_>>().join(" or "));
+        let link = Self {
+            settings: settings.clone(),
+            // An address that cannot be read may hold a password.
+            place: places.unwrap_or_else(|_| "that broker.url names".into()),
+            // Clients that start together are spread over the nodes.
+            next_node: AtomicUsize::new(fastrand::usize(..=usize::from(u16::MAX))),
+            session: tokio::sync::Mutex::default(),
+        };
         let deadline = Instant::now() + FIRST_CONNECTION;
         let mut wait = Backoff::default();
         loop {
@@ -87,8 +102,11 @@ impl Link {
         }
     }
 
+    /// Connects to the next of the nodes.
     async fn try_connect(&self) -> Result<Arc<Session>, Failed> {
-        let (uri, tls) = (self.settings.uri().map_err(Failed::ForGood)?, self.settings.tls());
+        let (mut uris, tls) = (self.settings.uris().map_err(Failed::ForGood)?, self.settings.tls());
+        let node = self.next_node.fetch_add(1, Ordering::Relaxed) % uris.len();
+        let uri = uris.swap_remove(node);
         let tls = tls.map_err(Failed::ForGood)?;
         let runtime =
             lapin::runtime::default_runtime().map_err(|error| Failed::ForGood(error.to_string()))?;
@@ -98,6 +116,9 @@ impl Link {
         let connection = match tokio::time::timeout(HANDSHAKE, connecting).await {
             Ok(Ok(connection)) => connection,
             Ok(Err(error)) if is_refusal(&error) => return Err(Failed::ForGood(error.to_string())),
+            Ok(Err(error)) if is_distrust(&error) => {
+                return Err(Failed::ForGood(format!("{error}{DISTRUST_ADVICE}")));
+            }
             Ok(Err(error)) => return Err(Failed::ForNow(error.to_string())),
             Err(_) => return Err(Failed::ForNow(format!("no answer within {} s", HANDSHAKE.as_secs()))),
         };
@@ -200,6 +221,11 @@ fn is_refusal(error: &lapin::Error) -> bool {
         AMQPErrorKind::Soft(AMQPSoftError::PRECONDITIONFAILED | AMQPSoftError::ACCESSREFUSED)
             | AMQPErrorKind::Hard(AMQPHardError::NOTALLOWED)
     )
+}
+
+/// Whether TLS failed over certificates: rustls calls that invalid data.
+fn is_distrust(error: &lapin::Error) -> bool {
+    matches!(error.kind(), ErrorKind::IOError(error) if error.kind() == std::io::ErrorKind::InvalidData)
 }
 
 fn is_mismatch(error: &lapin::Error) -> bool {

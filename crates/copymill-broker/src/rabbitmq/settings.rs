@@ -17,6 +17,9 @@ const CONNECT_MS: u64 = 10_000;
 pub struct BrokerSettings {
     /// `amqp://host:5672/vhost` or `amqps://…`; a vhost `/` is written `%2f`. User and password may stand in it.
     pub url: String,
+    /// Further nodes of the same cluster, `host` or `host:port`: connections are spread over all of them, and whoever
+    /// loses one goes to another. Everything else is as in the URL.
+    pub nodes: Vec<String>,
     /// User, in place of the URL's.
     pub username: Option<String>,
     /// File that holds the user's name.
@@ -43,6 +46,7 @@ impl Default for BrokerSettings {
     fn default() -> Self {
         Self {
             url: "amqp://127.0.0.1:5672/%2f".into(),
+            nodes: Vec::new(),
             username: None,
             username_file: None,
             password_file: None,
@@ -52,8 +56,24 @@ impl Default for BrokerSettings {
 }
 
 impl BrokerSettings {
+    /// The addresses of all nodes, at least one.
+    pub(super) fn uris(&self) -> Result<Vec<AMQPUri>, String> {
+        let first = self.uri()?;
+        let others = self.nodes.iter().map(|node| {
+            let mut uri = first.clone();
+            uri.authority.host.clone_from(node);
+            if let Some((host, port)) = node.rsplit_once(':') {
+                let error = |_| format!("broker.nodes: `{node}` is no host and no host:port");
+                uri.authority.port = port.parse().map_err(error)?;
+                uri.authority.host = host.to_owned();
+            }
+            Ok(uri)
+        });
+        std::iter::once(Ok(first.clone())).chain(others).collect()
+    }
+
     /// The address with credentials filled in; the error says which setting is wrong.
-    pub(super) fn uri(&self) -> Result<AMQPUri, String> {
+    fn uri(&self) -> Result<AMQPUri, String> {
         let mut uri: AMQPUri =
             self.url.parse().map_err(|error| format!("broker.url is no AMQP URL: {error}"))?;
         uri.query.heartbeat.get_or_insert(HEARTBEAT_S);
@@ -133,9 +153,22 @@ mod tests {
     }
 
     #[test]
+    fn further_nodes_differ_in_host_and_port_alone() {
+        let nodes = vec!["two".into(), "three:5673".into()];
+        let url = "amqps://user:word@one:5670/shop".into();
+        let settings = BrokerSettings { url, nodes, ..BrokerSettings::default() };
+        let uris = settings.uris().unwrap();
+        let places: Vec<String> = uris.iter().map(place).collect();
+        assert_eq!(places, ["amqps://one:5670/shop", "amqps://two:5670/shop", "amqps://three:5673/shop"]);
+        assert!(uris.iter().all(|uri| uri.authority.userinfo.password == "word"));
+        let wrong = BrokerSettings { nodes: vec!["one:amqp".into()], ..settings };
+        assert!(wrong.uris().unwrap_err().starts_with("broker.nodes: `one:amqp`"));
+    }
+
+    #[test]
     fn a_setting_that_cannot_be_used_is_named() {
         let error =
-            |settings: BrokerSettings| settings.uri().map(drop).and_then(|()| settings.tls().map(drop));
+            |settings: BrokerSettings| settings.uris().map(drop).and_then(|()| settings.tls().map(drop));
         let broken = |edit: fn(&mut BrokerSettings)| {
             let mut settings = BrokerSettings::default();
             edit(&mut settings);
