@@ -21,7 +21,7 @@ use lapin::types::FieldTable;
 pub use settings::{BrokerSettings, TlsSettings};
 
 use self::consumer::RabbitConsumer;
-use self::fanout::RabbitListener;
+use self::fanout::{RabbitListener, Speaker};
 use self::link::Link;
 use self::publisher::{Confirmed, Publisher};
 use crate::seam::{Broker, BrokerError, Consumer, Listener, Message, ReplyAddress};
@@ -31,13 +31,15 @@ use crate::seam::{Broker, BrokerError, Consumer, Listener, Message, ReplyAddress
 pub struct RabbitBroker {
     link: Arc<Link>,
     publisher: Arc<Publisher>,
+    speaker: Arc<Speaker>,
 }
 
 impl RabbitBroker {
     /// Connects, waiting some time for a broker that is just starting.
     pub async fn connect(settings: &BrokerSettings) -> Result<Self, BrokerError> {
         let link = Arc::new(Link::connect(settings).await?);
-        Ok(Self { publisher: Arc::new(Publisher::new(Arc::clone(&link))), link })
+        let publisher = Arc::new(Publisher::new(Arc::clone(&link)));
+        Ok(Self { publisher, speaker: Arc::new(Speaker::new(Arc::clone(&link))), link })
     }
 
     /// Says goodbye; what is unsettled goes back to its queues at once.
@@ -63,7 +65,7 @@ impl Broker for RabbitBroker {
     }
 
     async fn broadcast(&self, topic: &str, body: Bytes) -> Result<(), BrokerError> {
-        fanout::broadcast(&self.link, topic, &body).await
+        self.speaker.tell(topic, &body).await
     }
 
     async fn listen(&self, topic: &str) -> Result<Box<dyn Listener>, BrokerError> {

@@ -1,5 +1,6 @@
 //! Topics: fanout exchanges, and an exclusive queue for each listener.
 
+use std::collections::HashSet;
 use std::sync::Arc;
 
 use async_trait::async_trait;
@@ -11,7 +12,9 @@ use lapin::options::{
 use lapin::types::{AMQPValue, FieldTable};
 use lapin::{BasicProperties, Channel, ExchangeKind};
 
-use super::link::Link;
+use tokio::sync::Mutex;
+
+use super::link::{Link, Session};
 use super::topology::{table, text};
 use crate::seam::{BrokerError, Listener};
 
@@ -20,17 +23,50 @@ const HEARD_LATER: i64 = 10_000;
 /// Milliseconds that a message is worth hearing.
 const WORTH_HEARING_MS: i64 = 60_000;
 
-/// Tells a topic, once: what is told this way is told again, or not needed.
-pub(super) async fn broadcast(link: &Link, topic: &str, body: &[u8]) -> Result<(), BrokerError> {
-    let session = link.session().await;
-    let told = async {
-        let channel = session.connection.create_channel().await?;
-        declare(&channel, topic).await?;
-        let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
-        channel.basic_publish(topic.into(), "".into(), options, body, properties).await?;
-        channel.close(200, "done".into()).await
+/// Tells topics on one channel, which it opens anew when it breaks: many workers say something every few seconds.
+pub(super) struct Speaker {
+    link: Arc<Link>,
+    live: Mutex<Option<Speaking>>,
+}
+
+struct Speaking {
+    channel: Channel,
+    topics: HashSet<String>,
+}
+
+impl Speaker {
+    pub(super) fn new(link: Arc<Link>) -> Self {
+        Self { link, live: Mutex::default() }
+    }
+
+    /// Tells a topic, once: what is told this way is told again, or not needed.
+    pub(super) async fn tell(&self, topic: &str, body: &[u8]) -> Result<(), BrokerError> {
+        let session = self.link.session().await;
+        let mut live = self.live.lock().await;
+        // Whoever leaves here early leaves no channel whose state nobody knows.
+        let told = try_tell(&session, live.take(), topic, body).await;
+        *live = Some(told.map_err(|error| self.link.error("broadcast", &error))?);
+        Ok(())
+    }
+}
+
+async fn try_tell(
+    session: &Session,
+    speaking: Option<Speaking>,
+    topic: &str,
+    body: &[u8],
+) -> Result<Speaking, lapin::Error> {
+    let mut speaking = match speaking.filter(|speaking| speaking.channel.status().connected()) {
+        Some(speaking) => speaking,
+        None => Speaking { channel: session.connection.create_channel().await?, topics: HashSet::new() },
     };
-    told.await.map_err(|error| link.error("broadcast", &error))
+    if !speaking.topics.contains(topic) {
+        declare(&speaking.channel, topic).await?;
+        speaking.topics.insert(topic.to_owned());
+    }
+    let (options, properties) = (BasicPublishOptions::default(), BasicProperties::default());
+    speaking.channel.basic_publish(topic.into(), "".into(), options, body, properties).await?;
+    Ok(speaking)
 }
 
 async fn declare(channel: &Channel, topic: &str) -> Result<(), lapin::Error> {
