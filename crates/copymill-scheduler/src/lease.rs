@@ -17,6 +17,11 @@ pub const HOLD: Duration = Duration::from_secs(5);
 /// How long a standby watches an unchanged lease before it takes it.
 pub const TAKEOVER: Duration = Duration::from_secs(10);
 const RENEW_EVERY: Duration = Duration::from_secs(1);
+/// How long the store's answer to a renewal is waited for; each try in a row waits this much longer than the one before,
+/// so that within [`HOLD`] a store may leave two of them without an answer.
+const ANSWER: Duration = Duration::from_secs(1);
+/// Pause after a renewal that the store refused to look at.
+const RENEW_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// How long a standby waits after the store failed it.
 const STORE_AGAIN_AFTER: Duration = Duration::from_secs(1);
 const WATCH_EVERY: Duration = Duration::from_millis(250);
@@ -209,39 +214,51 @@ impl Drop for Lease {
 }
 
 async fn renew(shared: Arc<Shared>) {
+    let mut tries = 0;
     loop {
-        tokio::time::sleep(RENEW_EVERY).await;
+        if tries == 0 {
+            tokio::time::sleep(RENEW_EVERY).await;
+        }
+        tries += 1;
         let started = Instant::now();
-        let mut current = shared.current.lock().await;
-        let (mut object, etag) = current.clone();
-        object.revision += 1;
-        let mut valid_until = None;
-        match shared.store.put(KEY, body(&object), Condition::IfMatch(etag)).await {
-            Ok(Put::Stored(etag)) => {
-                *current = (object, etag);
-                valid_until = Some(started + HOLD);
-            }
-            // The answer to an earlier renewal may have been lost: one's own revision is success.
-            Ok(Put::Refused) => {
-                if let Ok(Some(found)) = shared.store.get(KEY).await
-                    && found.body == body(&object)
-                {
-                    *current = (object, found.etag);
-                    valid_until = Some(started + HOLD);
-                }
-            }
-            // What was granted before still holds until its own end.
-            Err(error) => {
+        // What was granted before still holds until its own end.
+        let renewed = match tokio::time::timeout(ANSWER * tries, shared.renew_once()).await {
+            Ok(Ok(renewed)) => renewed,
+            Ok(Err(error)) => {
                 tracing::warn!(error = %error, "the lease could not be renewed; trying again");
+                tokio::time::sleep(RENEW_AGAIN_AFTER).await;
                 continue;
             }
-        }
+            Err(_) => {
+                tracing::warn!("the store gave no answer to a renewal of the lease; trying again");
+                continue;
+            }
+        };
+        tries = 0;
         let mut valid = shared.valid_until.lock().expect("no holder of this lock panics");
         let still_valid = valid.is_some_and(|until| Instant::now() < until);
-        *valid = if still_valid { valid_until } else { None };
+        *valid = (still_valid && renewed).then_some(started + HOLD);
         if valid.is_none() {
             return;
         }
+    }
+}
+
+impl Shared {
+    /// Puts the next revision; false where the lease is another's.
+    async fn renew_once(&self) -> Result<bool, StoreError> {
+        let mut current = self.current.lock().await;
+        let (mut object, etag) = current.clone();
+        object.revision += 1;
+        match self.store.put(KEY, body(&object), Condition::IfMatch(etag)).await? {
+            Put::Stored(etag) => *current = (object, etag),
+            // The answer to an earlier renewal may have been lost: one's own revision is success.
+            Put::Refused => match self.store.get(KEY).await? {
+                Some(found) if found.body == body(&object) => *current = (object, found.etag),
+                _ => return Ok(false),
+            },
+        }
+        Ok(true)
     }
 }
 

@@ -12,7 +12,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use aws_sdk_s3::types::{CompletedMultipartUpload, CompletedPart, ServerSideEncryption, StorageClass};
 use bytes::Bytes;
 
-use super::{S3Store, failure::status};
+use super::{S3Store, client::sending, failure::status};
 use crate::store::{Condition, Put, StoreError};
 
 /// Bytes from which an object is sent in parts, and bytes of a part, except where an object would have too many.
@@ -129,6 +129,7 @@ impl Writing<'_> {
             .set_server_side_encryption(store.encryption())
             .set_ssekms_key_id(store.settings.kms_key.clone())
             .body(ByteStream::from(body));
+        let request = request.customize().config_override(sending(self.body.len()));
         self.sent(request.send().await.map(|output| output.e_tag))
     }
 
@@ -161,6 +162,7 @@ impl Writing<'_> {
             let piece = piece.map_err(|error| self.error(error))?;
             let request = store.client.upload_part().bucket(&store.bucket).key(&self.object_key);
             let request = request.upload_id(upload).part_number(number).body(ByteStream::from(piece));
+            let request = request.customize().config_override(sending(bytes.min(start + part) - start));
             let sent = request.send().await.map_err(|error| failing.with(error))?;
             // A server that was sent a checksum wants it again when the parts are put together.
             let done = CompletedPart::builder().part_number(number).set_e_tag(sent.e_tag);
@@ -173,6 +175,7 @@ impl Writing<'_> {
             .set_if_none_match(if_none_match)
             .set_if_match(if_match)
             .multipart_upload(CompletedMultipartUpload::builder().set_parts(Some(parts)).build());
+        let complete = complete.customize().config_override(sending(bytes));
         self.sent(complete.send().await.map(|output| output.e_tag))
     }
 
