@@ -104,6 +104,24 @@ impl Cluster {
         self.start("copymill-worker", "waiting for chunks", &[])
     }
 
+    /// Starts a worker whose answers come from a script: light, and as slow as `delay_ms` says.
+    pub fn scripted_worker(&self, delay_ms: u32, environment: &[(&str, &str)]) -> Program {
+        let delay = delay_ms.to_string();
+        let script = [("SCRIPT_SLOTS", "4"), ("SCRIPT_DELAY_MS", delay.as_str())];
+        self.start("scripted-worker", "waiting for chunks", &[&script, environment].concat())
+    }
+
+    /// Runs a program that is expected to end by itself.
+    pub fn run(&self, name: &str, environment: &[(&str, &str)]) -> Finished {
+        let mut command = Command::new(program(name));
+        command
+            .current_dir(self.place.path(""))
+            .env_remove("COPYMILL_LOG")
+            .stdin(std::process::Stdio::null());
+        command.envs(self.environment()).envs(environment.iter().copied());
+        crate::Running::spawn(command).finish()
+    }
+
     /// Starts a program with more in its environment, and waits until it says something.
     pub fn start(&self, name: &str, says: &str, environment: &[(&str, &str)]) -> Program {
         let number = self.started.get();

@@ -19,11 +19,12 @@ pub fn repository() -> PathBuf {
         .to_owned()
 }
 
-/// A program under test: built by `make build`, in the folder where this test was built too.
+/// A program of this repository: built by `make build`, in the folder where the one that asks was built too.
 pub fn program(name: &str) -> PathBuf {
-    let test = std::env::current_exe().expect("a running test has a path");
-    let release = test.ancestors().nth(2).expect("tests are in target/release/deps");
-    let program = release.join(name);
+    let own = std::env::current_exe().expect("a running program has a path");
+    // Programs are in target/release, tests in target/release/deps.
+    let folder = own.ancestors().skip(1).find(|folder| !folder.ends_with("deps"));
+    let program = folder.expect("a program is in a folder").join(name);
     assert!(program.exists(), "{} is missing: run `make build` first", program.display());
     program
 }

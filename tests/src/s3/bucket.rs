@@ -1,6 +1,7 @@
 //! Buckets in memory, with conditions that are atomic: one lock orders every change.
 
 use std::collections::{BTreeMap, HashMap};
+use std::path::Path;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -8,6 +9,8 @@ use copymill_campaign::sha256_hex;
 use futures::{StreamExt, stream};
 use s3s::dto::*;
 use s3s::{S3, S3Request, S3Response, S3Result, s3_error};
+
+use super::folder::Folder;
 
 /// Every bucket exists. Keys are `bucket/key`.
 #[derive(Default, Clone)]
@@ -18,6 +21,8 @@ struct State {
     objects: BTreeMap<String, Stored>,
     uploads: HashMap<String, Upload>,
     uploads_begun: u64,
+    /// Where objects are kept for the next server, if anywhere.
+    folder: Option<Folder>,
 }
 
 #[derive(Clone)]
@@ -33,7 +38,37 @@ struct Upload {
     parts: BTreeMap<i32, Bytes>,
 }
 
+impl Stored {
+    fn new(body: Bytes, metadata: Option<Metadata>) -> Self {
+        let etag = ETag::Strong(sha256_hex(&body));
+        Self { body, etag, metadata, changed: std::time::SystemTime::now() }
+    }
+}
+
 impl Buckets {
+    /// Buckets with the objects of a folder, which keeps every change.
+    pub(super) fn kept_in(folder: &Path) -> std::io::Result<Self> {
+        let folder = Folder::open(folder)?;
+        let stored = |(key, body): (String, Vec<u8>)| (key, Stored::new(body.into(), None));
+        let objects = folder.objects()?.into_iter().map(stored).collect();
+        let state = State { objects, folder: Some(folder), ..State::default() };
+        Ok(Self(Arc::new(Mutex::new(state))))
+    }
+
+    /// The first object whose key holds a text.
+    pub(super) fn find(&self, key_part: &str) -> Option<(String, Bytes)> {
+        let state = self.state();
+        let mut objects = state.objects.iter();
+        objects
+            .find(|(key, _)| key.contains(key_part))
+            .map(|(key, stored)| (key.clone(), stored.body.clone()))
+    }
+
+    /// Replaces an object behind everybody's back.
+    pub(super) fn replace(&self, key: String, body: Bytes) {
+        self.state().objects.insert(key, Stored::new(body, None));
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -59,9 +94,12 @@ impl State {
             (Some(_), None) => return Err(s3_error!(NoSuchKey)),
             _ => {}
         }
-        let etag = ETag::Strong(sha256_hex(&body));
-        let changed = std::time::SystemTime::now();
-        self.objects.insert(key, Stored { body, etag: etag.clone(), metadata, changed });
+        if let Some(folder) = &self.folder {
+            folder.write(&key, &body).map_err(|error| s3_error!(error, InternalError))?;
+        }
+        let stored = Stored::new(body, metadata);
+        let etag = stored.etag.clone();
+        self.objects.insert(key, stored);
         Ok(etag)
     }
 }
@@ -104,7 +142,12 @@ impl S3 for Buckets {
         &self,
         req: S3Request<DeleteObjectInput>,
     ) -> S3Result<S3Response<DeleteObjectOutput>> {
-        self.state().objects.remove(&format!("{}/{}", req.input.bucket, req.input.key));
+        let key = format!("{}/{}", req.input.bucket, req.input.key);
+        let mut state = self.state();
+        if let Some(folder) = &state.folder {
+            folder.remove(&key).map_err(|error| s3_error!(error, InternalError))?;
+        }
+        state.objects.remove(&key);
         Ok(S3Response::new(DeleteObjectOutput::default()))
     }
 

@@ -1,10 +1,12 @@
-//! An S3 server for tests and for trying things out on one machine: buckets in memory, signatures checked, conditions
-//! atomic, faults on command.
+//! An S3 server for tests and for trying things out on one machine: buckets in memory, in a folder too where they shall
+//! outlive it, signatures checked, conditions atomic, faults on command.
 
 mod bucket;
 mod faults;
+mod folder;
 
 use std::net::SocketAddr;
+use std::path::Path;
 
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -28,6 +30,7 @@ pub const SECRET_KEY: &str = "copymill-secret";
 /// A server that runs until it is dropped.
 pub struct S3Server {
     address: SocketAddr,
+    buckets: Buckets,
     faults: Faults,
     serving: JoinHandle<()>,
 }
@@ -35,13 +38,22 @@ pub struct S3Server {
 impl S3Server {
     /// Starts a server on a port of loopback; 0 takes a free one.
     pub async fn start(port: u16) -> std::io::Result<Self> {
+        Self::serving(port, Buckets::default()).await
+    }
+
+    /// Starts a server with the objects of a folder, which keeps every change.
+    pub async fn start_in(port: u16, folder: &Path) -> std::io::Result<Self> {
+        Self::serving(port, Buckets::kept_in(folder)?).await
+    }
+
+    async fn serving(port: u16, buckets: Buckets) -> std::io::Result<Self> {
         let listener = TcpListener::bind(("127.0.0.1", port)).await?;
         let address = listener.local_addr()?;
-        let mut builder = S3ServiceBuilder::new(Buckets::default());
+        let mut builder = S3ServiceBuilder::new(buckets.clone());
         builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
         let (service, faults) = (builder.build(), Faults::default());
         let serving = tokio::spawn(serve(listener, service, faults.clone()));
-        Ok(Self { address, faults, serving })
+        Ok(Self { address, buckets, faults, serving })
     }
 
     /// Its URL.
@@ -52,6 +64,21 @@ impl S3Server {
     /// Lets the next `calls` calls with a method fail whose path contains `path_part`.
     pub fn fail(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
         self.faults.place(method, path_part, fault, calls)
+    }
+
+    /// The first object whose `bucket/key` holds a text.
+    pub fn object(&self, key_part: &str) -> Option<bytes::Bytes> {
+        self.buckets.find(key_part).map(|(_, body)| body)
+    }
+
+    /// Changes the first object whose `bucket/key` holds a text behind everybody's back; returns where it is.
+    pub fn alter(&self, key_part: &str, change: impl FnOnce(&mut Vec<u8>)) -> String {
+        let (key, body) = self.buckets.find(key_part).expect("the object to alter is there");
+        let mut altered = body.to_vec();
+        change(&mut altered);
+        assert_ne!(altered, body, "{key} is to be altered");
+        self.buckets.replace(key.clone(), altered.into());
+        key
     }
 }
 

@@ -1,7 +1,14 @@
-//! Real servers on private ports of loopback.
+//! Real servers on private ports of loopback, and what stands before them.
 
+mod amqp_frames;
+mod certificates;
 mod guarded;
+mod other_s3;
+mod proxy;
 mod rabbitmq;
 
+pub use certificates::{CLIENT, Certificates};
 pub use guarded::{Guarded, free_port, wait_until};
+pub use other_s3::{Moto, Rclone};
+pub use proxy::{Passage, Proxy};
 pub use rabbitmq::RabbitMq;

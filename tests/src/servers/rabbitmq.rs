@@ -5,13 +5,14 @@ use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use rustix::process::Signal;
 use tempfile::TempDir;
 
+use super::certificates::Certificates;
 use super::guarded::{Guarded, free_port, wait_until};
 
 /// A node boots in about 3 s on a quiet machine.
@@ -22,24 +23,70 @@ const COOKIE: &str = "COPYMILLTESTCOOKIE";
 
 /// A node.
 pub struct RabbitMq {
-    folder: TempDir,
+    folder: Folder,
     name: String,
-    port: u16,
-    management: u16,
-    distribution: u16,
-    epmd_port: u16,
-    epmd: Option<Guarded>,
+    ports: Ports,
+    /// The name service of Erlang; nodes of a cluster share it.
+    epmd: Arc<(u16, Guarded)>,
     node: Option<Guarded>,
     vhosts: AtomicU32,
+}
+
+/// Where a node keeps everything that it writes.
+enum Folder {
+    Temporary(TempDir),
+    Own(PathBuf),
+}
+
+struct Ports {
+    amqp: u16,
+    amqps: u16,
+    management: u16,
+    distribution: u16,
 }
 
 impl RabbitMq {
     /// Starts a node and waits until it serves.
     pub fn start() -> Self {
-        let mut node = Self::prepare("t1", free_port());
-        node.start_epmd();
+        Self::started(Folder::temporary(), "")
+    }
+
+    /// Starts a node that also speaks TLS, to clients with a certificate.
+    pub fn start_with(certificates: &Certificates) -> Self {
+        let port = free_port();
+        let mut node = Self::prepare(Folder::temporary(), "t1", epmd(), &certificates.configuration(port));
+        node.ports.amqps = port;
         node.boot();
         node
+    }
+
+    /// Starts a node with what it keeps in a folder, which it may have kept there before.
+    pub fn start_in(folder: &Path) -> Self {
+        fs::create_dir_all(folder).expect("the folder can be made");
+        Self::started(Folder::Own(folder.to_owned()), "")
+    }
+
+    /// Starts three nodes that are one cluster.
+    pub fn cluster() -> [Self; 3] {
+        let epmd = epmd();
+        let names = ["t1", "t2", "t3"];
+        let members: String = names
+            .iter()
+            .zip(1..)
+            .map(|(name, number)| {
+                format!("cluster_formation.classic_config.nodes.{number} = {name}@localhost\n")
+            })
+            .collect();
+        let configuration = format!("cluster_formation.peer_discovery_backend = classic_config\n{members}");
+        let mut nodes =
+            names.map(|name| Self::prepare(Folder::temporary(), name, Arc::clone(&epmd), &configuration));
+        // One after the other: a node that starts while another one founds the cluster waits for long.
+        nodes.iter_mut().for_each(Self::boot);
+        wait_until("three nodes are one cluster", BOOT, || {
+            let running = nodes[0].api("GET", "/api/nodes?columns=running", None).unwrap_or_default();
+            running.matches("true").count() == nodes.len()
+        });
+        nodes
     }
 
     /// The node that tests share which do it no harm; it ends with the process.
@@ -48,44 +95,34 @@ impl RabbitMq {
         SHARED.get_or_init(Self::start)
     }
 
-    fn prepare(name: &str, epmd_port: u16) -> Self {
-        let folder = tempfile::tempdir().expect("a temporary folder");
+    fn started(folder: Folder, configuration: &str) -> Self {
+        let mut node = Self::prepare(folder, "t1", epmd(), configuration);
+        node.boot();
+        node
+    }
+
+    fn prepare(folder: Folder, name: &str, epmd: Arc<(u16, Guarded)>, configuration: &str) -> Self {
         let cookie = folder.path().join(".erlang.cookie");
-        fs::write(&cookie, COOKIE).expect("the folder takes files");
-        fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).expect("one's own file");
+        if !cookie.exists() {
+            fs::write(&cookie, COOKIE).expect("the folder takes files");
+            fs::set_permissions(&cookie, fs::Permissions::from_mode(0o400)).expect("one's own file");
+        }
         let write = |name: &str, text: &str| {
             fs::write(folder.path().join(name), text).expect("the folder takes files")
         };
-        write("enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus].\n");
+        write("enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_auth_mechanism_ssl].\n");
         write("environment", "");
-        let (port, management, distribution) = (free_port(), free_port(), free_port());
+        let ports = Ports { amqp: free_port(), amqps: 0, management: free_port(), distribution: free_port() };
         let configuration = format!(
-            "listeners.tcp.default = 127.0.0.1:{port}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {management}\n\
-             prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\nloopback_users = none\n",
+            "listeners.tcp.default = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
+             prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\nloopback_users = none\ncollect_statistics_interval = 1000\n{configuration}",
+            ports.amqp,
+            ports.management,
             free_port()
         );
         write("rabbitmq.conf", &configuration);
-        let (epmd, node) = (None, None);
         let name = format!("{name}@localhost");
-        Self {
-            folder,
-            name,
-            port,
-            management,
-            distribution,
-            epmd_port,
-            epmd,
-            node,
-            vhosts: AtomicU32::new(0),
-        }
-    }
-
-    fn start_epmd(&mut self) {
-        let mut epmd = Command::new("epmd");
-        epmd.args(["-address", "127.0.0.1", "-port", &self.epmd_port.to_string()]);
-        self.epmd = Some(Guarded::spawn(&epmd));
-        let port = self.epmd_port;
-        wait_until("epmd listens", BOOT, || TcpStream::connect(("127.0.0.1", port)).is_ok());
+        Self { folder, name, ports, epmd, node: None, vhosts: AtomicU32::new(0) }
     }
 
     fn boot(&mut self) {
@@ -100,10 +137,10 @@ impl RabbitMq {
         let mut command = Command::new(scripts().join(script));
         command
             .env("HOME", self.folder.path())
-            .env("ERL_EPMD_PORT", self.epmd_port.to_string())
+            .env("ERL_EPMD_PORT", self.epmd.0.to_string())
             .env("ERL_EPMD_ADDRESS", "127.0.0.1")
             .env("RABBITMQ_NODENAME", &self.name)
-            .env("RABBITMQ_DIST_PORT", self.distribution.to_string())
+            .env("RABBITMQ_DIST_PORT", self.ports.distribution.to_string())
             .env("RABBITMQ_MNESIA_BASE", path("data"))
             .env("RABBITMQ_LOG_BASE", path("log"))
             .env("RABBITMQ_PID_FILE", path("pid"))
@@ -120,30 +157,50 @@ impl RabbitMq {
 
     /// The port of AMQP.
     pub fn port(&self) -> u16 {
-        self.port
+        self.ports.amqp
+    }
+
+    /// The port of AMQP over TLS, of a node that speaks it.
+    pub fn tls_port(&self) -> u16 {
+        self.ports.amqps
+    }
+
+    /// The port of the management page.
+    pub fn management_port(&self) -> u16 {
+        self.ports.management
+    }
+
+    /// The node's name.
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// The default vhost.
     pub fn url(&self) -> String {
-        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.port)
+        format!("amqp://guest:guest@127.0.0.1:{}/%2f", self.ports.amqp)
     }
 
     /// A vhost that nobody else uses.
     pub fn new_vhost(&self) -> String {
         let name = format!("test-{}", self.vhosts.fetch_add(1, Ordering::SeqCst));
         self.api("PUT", &format!("/api/vhosts/{name}"), Some("{}")).expect("a vhost can be made");
-        format!("amqp://guest:guest@127.0.0.1:{}/{name}", self.port)
+        format!("amqp://guest:guest@127.0.0.1:{}/{name}", self.ports.amqp)
     }
 
     /// Asks the management API; none where it does not answer, or not well.
     pub fn api(&self, method: &str, path: &str, body: Option<&str>) -> Option<String> {
-        let url = format!("http://127.0.0.1:{}{path}", self.management);
-        let request = ureq::request(method, &url).set("Authorization", GUEST).timeout(BOOT);
-        let answer = match body {
-            Some(body) => request.set("Content-Type", "application/json").send_string(body),
-            None => request.call(),
-        };
-        answer.ok()?.into_string().ok()
+        ask(self.ports.management, method, path, body)
+    }
+
+    /// Asks the management API from another thread.
+    pub fn asker(&self) -> impl Fn(&str) -> Option<String> + Send + 'static {
+        let port = self.ports.management;
+        move |path| ask(port, "GET", path, None)
+    }
+
+    /// The node's process, while it runs.
+    pub fn pid(&self) -> Option<i32> {
+        self.node.as_ref().map(Guarded::pid)
     }
 
     /// Ends the node at once, as a power cut would.
@@ -169,6 +226,39 @@ impl RabbitMq {
         assert!(self.node.is_none(), "a node that runs needs its data");
         fs::remove_dir_all(self.folder.path().join("data")).expect("the data is ours");
     }
+}
+
+impl Folder {
+    fn temporary() -> Self {
+        Self::Temporary(tempfile::tempdir().expect("a temporary folder"))
+    }
+
+    fn path(&self) -> &Path {
+        match self {
+            Self::Temporary(folder) => folder.path(),
+            Self::Own(folder) => folder,
+        }
+    }
+}
+
+/// Starts a name service on a port of its own.
+fn epmd() -> Arc<(u16, Guarded)> {
+    let port = free_port();
+    let mut epmd = Command::new("epmd");
+    epmd.args(["-address", "127.0.0.1", "-port", &port.to_string()]);
+    let epmd = Guarded::spawn(&epmd);
+    wait_until("epmd listens", BOOT, || TcpStream::connect(("127.0.0.1", port)).is_ok());
+    Arc::new((port, epmd))
+}
+
+fn ask(port: u16, method: &str, path: &str, body: Option<&str>) -> Option<String> {
+    let url = format!("http://127.0.0.1:{port}{path}");
+    let request = ureq::request(method, &url).set("Authorization", GUEST).timeout(BOOT);
+    let answer = match body {
+        Some(body) => request.set("Content-Type", "application/json").send_string(body),
+        None => request.call(),
+    };
+    answer.ok()?.into_string().ok()
 }
 
 /// Where the package keeps its scripts.
