@@ -4,3 +4,4 @@
 
 mod rabbitmq;
 mod s3;
+mod tls;

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use copymill_store::{S3Settings, S3Store, Store};
 use copymill_tests::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use copymill_tests::servers::Moto;
 use tempfile::NamedTempFile;
 
 mod own {
@@ -11,12 +12,28 @@ mod own {
 
     async fn server() -> (Arc<dyn Store>, Arc<dyn Store>, (S3Server, NamedTempFile)) {
         let (server, credentials) = (S3Server::start(0).await.unwrap(), credentials());
-        let [first, second] =
-            [open(&server.url(), &credentials).await, open(&server.url(), &credentials).await];
+        let open = || open(server.url(), "bucket/some/prefix", &credentials);
+        let (first, second) = (open().await, open().await);
         (first, second, (server, credentials))
     }
 
     copymill_store::conformance_suite!(server);
+}
+
+mod moto {
+    use super::*;
+
+    async fn server() -> (Arc<dyn Store>, Arc<dyn Store>, NamedTempFile) {
+        let (credentials, moto) = (credentials(), tokio::task::spawn_blocking(Moto::shared).await.unwrap());
+        let bucket = tokio::task::spawn_blocking(|| moto.new_bucket()).await.unwrap();
+        let open = || open(moto.url(), &bucket, &credentials);
+        let (first, second) = (open().await, open().await);
+        (first, second, credentials)
+    }
+
+    // Its `If-Match` looks first and writes then: several of the writers that race are told that they won. When parts are
+    // put together, it does not look at all.
+    copymill_store::conformance_suite!(server, without the rarer conditions);
 }
 
 fn credentials() -> NamedTempFile {
@@ -26,13 +43,13 @@ fn credentials() -> NamedTempFile {
     file
 }
 
-async fn open(endpoint: &str, credentials: &NamedTempFile) -> Arc<dyn Store> {
+async fn open(endpoint: String, location: &str, credentials: &NamedTempFile) -> Arc<dyn Store> {
     let settings = S3Settings {
-        endpoint: Some(endpoint.to_owned()),
+        endpoint: Some(endpoint),
         path_style: true,
         region: Some("us-east-1".into()),
         credentials_file: Some(credentials.path().to_owned()),
         ..S3Settings::default()
     };
-    Arc::new(S3Store::open("bucket/some/prefix", settings).await.unwrap())
+    Arc::new(S3Store::open(location, settings).await.unwrap())
 }
