@@ -1,5 +1,7 @@
 # make demo    set everything up, build, write messages for the example campaign
 # make test    set everything up and run every test
+# make cluster       start RabbitMQ, an S3 server, a scheduler and two workers here, and run the example campaign on them
+# make cluster-down  stop what it started
 # make check   the quick one: format, lints, documentation, unit tests
 # make build   set everything up and build ./copymill
 
@@ -7,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: demo test check build setup bench
+.PHONY: demo cluster cluster-down test check build setup bench
 
 # Runs a command, saying before what it does and after how long it took.
 step = @started=$$SECONDS; echo "==> $(1)"; $(2); echo "==> done in $$((SECONDS - started)) s"
@@ -21,6 +23,13 @@ build: setup
 
 demo: build
 	@./copymill run examples/spring-sale/campaign.yaml
+
+cluster: build
+	$(call step,RabbitMQ,./deploy/setup/build-tools.sh cluster)
+	@target/release/local-cluster up examples/spring-sale/campaign.yaml
+
+cluster-down:
+	@target/release/local-cluster down
 
 test: build
 	$(call step,test tools,./deploy/setup/build-tools.sh test)

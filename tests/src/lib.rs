@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: a folder with a campaign, the real program run on it, and real servers.
 
 mod cluster;
+pub mod local_cluster;
 mod output;
 pub mod s3;
 pub mod servers;

@@ -4,8 +4,13 @@
 
 mod broker_faults;
 mod campaign;
+mod clocks;
+mod connection_faults;
 mod lifecycle;
+mod local;
+mod object_faults;
 mod poison;
 mod scheduler_faults;
 mod store_faults;
+mod unconditional;
 mod worker_faults;

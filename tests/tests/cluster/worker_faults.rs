@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use copymill_tests::s3::S3Fault;
-use copymill_tests::servers::wait_until;
+use copymill_tests::servers::{Proxy, RabbitMq, wait_until};
 use copymill_tests::{Cluster, Running, program};
 use hyper::Method;
 use rustix::process::Signal;
@@ -42,6 +42,26 @@ fn a_worker_killed_before_its_output_is_stored_loses_nothing() {
 #[test]
 fn a_worker_killed_after_its_output_is_stored_duplicates_nothing() {
     killed_at(Method::PUT, "/output/", S3Fault::HangAfterEffect(FOREVER));
+}
+
+#[test]
+fn a_worker_killed_between_its_report_and_its_acknowledgement_duplicates_nothing() {
+    let url = RabbitMq::shared().new_vhost();
+    let cluster = Cluster::on(url.clone(), EMAIL, recipients(60));
+    let _scheduler = cluster.scheduler();
+    let proxy = Proxy::before(RabbitMq::shared().port());
+    proxy.swallow_what_follows(r#""event":"done""#);
+    let through = proxy.in_place_of(&url);
+    let environment = [("COPYMILL_BROKER__URL", through.as_str()), ("COPYMILL_WORKER__CHUNKS_IN_HAND", "1")];
+    let victim = cluster.scripted_worker(0, &environment);
+    let id = cluster.submit();
+    // It acknowledges once the broker confirmed its report; the acknowledgement never arrives.
+    wait_until("the worker acknowledges its first chunk", PATIENCE, || proxy.swallowed_acks() == 1);
+    cluster.wait_for_messages(&id, 1, PATIENCE);
+    victim.kill();
+    let _other = cluster.scripted_worker(0, &[]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
 }
 
 #[test]

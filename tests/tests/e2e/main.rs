@@ -3,6 +3,7 @@
 mod bad_input;
 mod campaigns;
 mod interrupted;
+mod operations;
 mod quality;
 mod run;
 mod segments;

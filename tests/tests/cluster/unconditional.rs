@@ -1,0 +1,21 @@
+//! A store that ignores conditions without saying so.
+
+use copymill_tests::Cluster;
+use copymill_tests::servers::Rclone;
+
+use crate::campaign::{EMAIL, PATIENCE, recipients};
+
+#[test]
+fn programs_refuse_a_store_that_ignores_conditions_unless_they_are_told_to_bear_it() {
+    let (cluster, rclone) = (Cluster::new(EMAIL, recipients(20)), Rclone::start());
+    let url = rclone.url();
+    let mut environment = vec![("COPYMILL_STORE__S3__ENDPOINT", url.as_str())];
+    for name in ["copymill-scheduler", "scripted-worker"] {
+        let says = ["does not honour If-None-Match", "of 8 writers", "store.unconditional: true"];
+        cluster.run(name, &environment).fails(1, &says);
+    }
+    environment.push(("COPYMILL_STORE__UNCONDITIONAL", "true"));
+    let scheduler = cluster.start("copymill-scheduler", "standing by", &environment);
+    assert!(scheduler.log().contains("ignores conditions"), "{}", scheduler.log());
+    scheduler.wait_for("leading", PATIENCE);
+}
