@@ -1,8 +1,12 @@
 //! Kinds: what is written is data, not code.
 
+mod pattern;
+
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+
+pub use pattern::Pattern;
 
 const BUILT_IN: [(&str, &str); 8] = [
     ("email", include_str!("../kinds/email.yaml")),
@@ -82,7 +86,7 @@ pub struct Field {
     pub forbid: String,
     /// A regular expression that each text matches whole.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pattern: Option<String>,
+    pub pattern: Option<Pattern>,
     /// What stands between items in a layout.
     #[serde(default = "line_end")]
     pub join: String,
@@ -182,9 +186,6 @@ impl Kind {
             {
                 return Err(format!("fields.{name}.items: min is at least 1 and max at least min"));
             }
-            if let Some(pattern) = &field.pattern {
-                regex::Regex::new(pattern).map_err(|e| format!("fields.{name}.pattern: {e}"))?;
-            }
         }
         if self.render == Layout::Text && self.layout.is_none() {
             return Err("render: text needs a layout such as \"{text}\"".into());
@@ -227,5 +228,7 @@ mod tests {
         assert!(error("task:", "tsk:").contains("tsk"));
         assert!(error("layout: \"{text}\"", "").contains("needs a layout"));
         assert!(error("render: text", "render: email").contains("`subject`"));
+        let pattern = error("max: 1100", "max: 1100, pattern: \"[\"");
+        assert!(pattern.contains("the pattern \"[\" cannot be used"), "{pattern}");
     }
 }

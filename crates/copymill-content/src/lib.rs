@@ -23,6 +23,6 @@ mod watch;
 pub use checks::codes::CHECKS;
 pub use content::{Content, ContentError};
 pub use copy::Copy;
-pub use kind::{Field, Items, Kind, KindError, Layout, Limit, Unit};
+pub use kind::{Field, Items, Kind, KindError, Layout, Limit, Pattern, Unit};
 pub use merge::Merged;
 pub use prompt::Prompt;

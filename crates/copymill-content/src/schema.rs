@@ -28,7 +28,7 @@ pub(crate) fn safety_bound(field: &Field) -> usize {
 
 fn property(field: &Field, names: &Names) -> Value {
     let text = match &field.pattern {
-        Some(pattern) => json!({ "type": "string", "pattern": format!("^(?:{pattern})$") }),
+        Some(pattern) => json!({ "type": "string", "pattern": pattern.anchored() }),
         None => {
             let offered: Vec<String> = names.offered().iter().map(|name| regex::escape(name)).collect();
             let plain = r#"[^\[\]{}<>"\\\x00-\x1f\x7f]"#;

@@ -3,7 +3,6 @@
 use std::collections::HashSet;
 
 use indexmap::IndexMap;
-use regex::Regex;
 use serde_json::Value;
 
 use super::{Findings, codes};
@@ -83,9 +82,7 @@ pub(crate) fn form(label: &str, field: &Field, text: &str, findings: &mut Findin
         let message = "it went on until the decoder stopped it, so its end is missing";
         findings.add(codes::TRUNCATED, Some(label), message);
     }
-    if let Some(pattern) = &field.pattern
-        && !Regex::new(&format!("^(?:{pattern})$")).is_ok_and(|pattern| pattern.is_match(text))
-    {
+    if field.pattern.as_ref().is_some_and(|pattern| !pattern.matches(text)) {
         findings.add(codes::WRONG_FORM, Some(label), "it has another form than the kind asks for");
     }
 }
