@@ -9,7 +9,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: demo cluster cluster-down test check build setup bench
+.PHONY: demo cluster cluster-down test check build setup bench bench-cluster
 
 # Runs a command, saying before what it does and after how long it took.
 step = @started=$$SECONDS; echo "==> $(1)"; $(2); echo "==> done in $$((SECONDS - started)) s"
@@ -45,3 +45,10 @@ check: setup
 bench: build
 	@./copymill bench engine
 	@./copymill bench pipeline
+
+bench-cluster: build
+	$(call step,RabbitMQ,./deploy/setup/build-tools.sh cluster)
+	@target/release/bench-cluster throughput
+	@target/release/bench-cluster throughput --own --recipients 200000
+	@target/release/bench-cluster overhead
+	@target/release/bench-cluster fleet

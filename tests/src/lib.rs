@@ -1,5 +1,6 @@
 //! What the end-to-end tests share: a folder with a campaign, the real program run on it, and real servers.
 
+pub mod bench;
 mod cluster;
 pub mod local_cluster;
 mod output;
