@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
 # Installs what the build needs beside git, make, a C compiler and Rust: cmake, ninja, a C++ compiler and libclang.
-# With the argument `test` also what tests need: Python with YAML and Jinja for the demo model's grammar, RabbitMQ, a clock
-# that jumps, and a Python environment in .venv with servers that others wrote. With `cluster` only RabbitMQ of these.
+# With the argument `test` also what tests need: Python with YAML and Jinja for the demo model's grammar and with pika for
+# the producer of inline jobs, RabbitMQ, a clock that jumps, and a Python environment in .venv with servers that others
+# wrote. With `cluster` only RabbitMQ of these.
 # With apt and root rights (or sudo) it installs what is missing; otherwise it names it and stops.
 set -euo pipefail
 
@@ -19,8 +20,8 @@ libclang() { ls /usr/lib/llvm-*/lib/libclang*.so* /usr/lib/*-linux-gnu/libclang*
 need clang clang
 
 # The system's package manager serves the system's Python, whichever comes first in the path.
-if [ "${1:-}" = test ] && ! /usr/bin/python3 -c "import yaml, jinja2" 2>/dev/null; then
-  packages+=(python3 python3-yaml python3-jinja2)
+if [ "${1:-}" = test ] && ! /usr/bin/python3 -c "import yaml, jinja2, pika" 2>/dev/null; then
+  packages+=(python3 python3-yaml python3-jinja2 python3-pika)
 fi
 
 if [ "${1:-}" = test ]; then

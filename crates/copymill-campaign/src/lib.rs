@@ -7,6 +7,7 @@ mod chunk;
 mod control;
 mod file;
 mod id;
+mod inline;
 mod keys;
 mod line;
 mod lines;
@@ -28,6 +29,10 @@ pub use file::{
     SourcePin, VARIANTS_MAX,
 };
 pub use id::{CampaignId, NotACampaignId};
+pub use inline::{
+    INLINE_ANSWER_BYTES_MAX, INLINE_BYTES_MAX, INLINE_ROWS_MAX, InlineAnswer, InlineHeader, InlineJob,
+    InlineProblem, OWN_QUEUES_PREFIX, inline_key,
+};
 pub use keys::{ACTIVE_PREFIX, CampaignKeys};
 pub use line::{OutputLine, Rendered, SegmentLine, TokenUse};
 pub use lines::{
@@ -44,5 +49,6 @@ pub use state::{CampaignPhase, CampaignState, TransitionError};
 pub use user_error::UserError;
 pub use validate::{
     Inspection, ParsedCampaign, Problem, Problems, campaign_schema, check_columns, init_campaign,
-    inspect_campaign, nearest, parse_campaign,
+    inline_campaign_schema, inline_job_schema, inspect_campaign, nearest, parse_campaign,
+    parse_inline_campaign,
 };

@@ -6,6 +6,7 @@
 
 mod columns;
 mod init;
+mod inline;
 mod key_path;
 mod near;
 mod problem;
@@ -17,9 +18,10 @@ mod tree;
 
 pub use columns::check_columns;
 pub use init::init_campaign;
+pub use inline::{inline_campaign_schema, parse_inline_campaign};
 pub use near::nearest;
 pub use problem::{Problem, Problems};
-pub use schema::campaign_schema;
+pub use schema::{campaign_schema, inline_job_schema};
 
 use std::collections::HashSet;
 
@@ -56,10 +58,14 @@ pub fn parse_campaign(text: &str, path: &str) -> Result<ParsedCampaign, Problems
 
 /// Reads a campaign file's text as far as it can be understood.
 pub fn inspect_campaign(text: &str, path: &str) -> Inspection {
-    let (tree, mut problems) = match tree::read(text, path) {
-        Ok(read) => read,
-        Err(problems) => return Inspection { parsed: None, problems: problems.into_iter().collect() },
-    };
+    match tree::read(text, path) {
+        Ok((tree, problems)) => inspect_tree(tree, path, problems),
+        Err(problems) => Inspection { parsed: None, problems: problems.into_iter().collect() },
+    }
+}
+
+/// Checks what was read; `problems` are those that reading found.
+fn inspect_tree(tree: Tree, path: &str, mut problems: Vec<Problem>) -> Inspection {
     let report = schema_error::check(&tree, path);
     // What stands in the place of a value that YAML itself had trouble with is no news.
     let known: HashSet<String> = problems.iter().map(|problem| problem.key.clone()).collect();

@@ -12,8 +12,8 @@ use tokio::{
 };
 
 use crate::{
-    campaigns::CampaignCache, hands::Hands, heartbeat, patience::Patience, settle::Generator,
-    workbench::Workbench,
+    campaigns::CampaignCache, hands::Hands, heartbeat, inline::InlineJobs, patience::Patience,
+    settle::Generator, workbench::Workbench,
 };
 
 /// How a worker behaves.
@@ -68,6 +68,13 @@ impl Worker {
         );
         let bench = Arc::new(Workbench {
             campaigns: CampaignCache::new(self.store.clone()),
+            inline: InlineJobs {
+                store: self.store.clone(),
+                broker: self.broker.clone(),
+                generator: self.generator.clone(),
+                model: self.model,
+                store_patience,
+            },
             store: self.store,
             broker: self.broker,
             generator: self.generator,

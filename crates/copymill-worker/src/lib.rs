@@ -8,6 +8,7 @@ mod chunk;
 mod consume;
 mod hands;
 mod heartbeat;
+mod inline;
 mod merge;
 mod model;
 mod output;

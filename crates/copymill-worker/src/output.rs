@@ -15,6 +15,13 @@ pub struct OutputObject {
 }
 
 impl OutputObject {
+    /// Starts an object whose first line describes it.
+    pub fn described(header: &impl serde::Serialize) -> Self {
+        let mut object = Self::new((0, 0));
+        object.writer.push(header);
+        object
+    }
+
     /// Starts an object for the rows from the first to one before the second.
     pub fn new(rows: (u64, u64)) -> Self {
         let result = ChunkResult {

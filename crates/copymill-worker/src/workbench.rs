@@ -12,6 +12,7 @@ use crate::{
     campaigns::CampaignCache,
     chunk::{self, Chunk, Stored, Storing},
     hands::{Hands, Held},
+    inline::InlineJobs,
     patience::Patience,
     settle::Generator,
     suspects::{self, Verdict},
@@ -23,6 +24,7 @@ pub(crate) struct Workbench {
     pub(crate) broker: Arc<dyn Broker>,
     pub(crate) generator: Generator,
     pub(crate) campaigns: CampaignCache,
+    pub(crate) inline: InlineJobs,
     /// A permit for each message that may be under way.
     pub(crate) messages: Semaphore,
     /// A permit for each chunk that may be merged.
@@ -62,7 +64,7 @@ impl Workbench {
     pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), BrokerError> {
         let job: ChunkJob = match serde_json::from_slice(&delivery.body) {
             Ok(job) => job,
-            Err(error) => return forgiving(delivery.dead_letter(&format!("no chunk job: {error}")).await),
+            Err(_) => return forgiving(self.take_inline(delivery).await),
         };
         let is_suspect = suspects::is_suspect(&job, delivery.redelivered);
         let held = match self.hands.take(&job, delivery) {
@@ -79,6 +81,17 @@ impl Workbench {
             Some(delivery) => forgiving(delivery.ack().await),
             None => Ok(()),
         }
+    }
+
+    /// Works on what is no chunk: an inline job that came back by itself may have killed its worker, and has the engine
+    /// alone.
+    async fn take_inline(&self, delivery: Delivery) -> Result<(), BrokerError> {
+        if delivery.redelivered {
+            let _turn = self.turn.write().await;
+            return self.inline.take(delivery, &self.messages).await;
+        }
+        let _turn = self.turn.read().await;
+        self.inline.take(delivery, &self.messages).await
     }
 
     async fn work_unless_cancelled(

@@ -3,7 +3,7 @@
 use schemars::{Schema, generate::SchemaSettings, transform::transform_subschemas};
 use serde_json::Value;
 
-use crate::CampaignFile;
+use crate::{CampaignFile, InlineJob};
 
 /// Returns the JSON Schema (draft 2020-12) of the campaign file.
 pub fn campaign_schema() -> Value {
@@ -12,6 +12,14 @@ pub fn campaign_schema() -> Value {
     let mut schema =
         settings.with_transform(refuse_null).into_generator().into_root_schema_for::<CampaignFile>();
     schema.insert("title".into(), "Copymill campaign".into());
+    schema.to_value()
+}
+
+/// Returns the JSON Schema (draft 2020-12) of an inline job's message body.
+pub fn inline_job_schema() -> Value {
+    let settings = SchemaSettings::draft2020_12().with(|settings| settings.inline_subschemas = true);
+    let mut schema = settings.into_generator().into_root_schema_for::<InlineJob>();
+    schema.insert("title".into(), "Copymill inline job".into());
     schema.to_value()
 }
 

@@ -47,6 +47,11 @@ pub(super) struct Unquoted {
 }
 
 impl Tree {
+    /// A value that was not read from a file.
+    pub(super) fn without_places(value: Value) -> Self {
+        Self { value, places: HashMap::new() }
+    }
+
     pub(super) fn place(&self, key: &KeyPath) -> Option<&Place> {
         self.places.get(key)
     }

@@ -1,6 +1,6 @@
 //! The schema that editors get.
 
-use copymill_campaign::campaign_schema;
+use copymill_campaign::{campaign_schema, inline_job_schema};
 use serde_json::Value;
 
 use super::{assert_golden, data};
@@ -12,8 +12,15 @@ fn the_schema_changes_only_on_purpose() {
 }
 
 #[test]
+fn the_documentation_has_the_schema_of_inline_jobs() {
+    let text = serde_json::to_string_pretty(&inline_job_schema()).unwrap();
+    assert_golden(&data("../../../../docs/inline-job.schema.json"), &format!("{text}\n"));
+}
+
+#[test]
 fn every_key_of_the_schema_is_described() {
     assert_described("", &campaign_schema());
+    assert_described("", &inline_job_schema());
 }
 
 fn assert_described(path: &str, schema: &Value) {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use clap::Args;
+use copymill_campaign::jobs_queue;
 use copymill_model::ModelHeader;
 use copymill_scheduler::locate;
 use copymill_tokenizer::ChatTemplate;
@@ -62,6 +63,7 @@ fn lines<E: std::fmt::Display>(
         ("file", header.file.path.display().to_string()),
         ("size", size(bytes)),
         ("sha256", header.file.pin.sha256.clone()),
+        ("queue", format!("{}, for inline jobs", jobs_queue(&header.file.pin))),
         ("architecture", gguf.architecture().to_owned()),
         ("quantisation", gguf.quantisation().to_owned()),
         ("context", context),

@@ -1,7 +1,7 @@
 //! `copymill schema`: JSON Schemas for editors and programs.
 
 use clap::{Args, Subcommand};
-use copymill_campaign::campaign_schema;
+use copymill_campaign::{campaign_schema, inline_job_schema};
 
 use crate::{exit::Exit, output};
 
@@ -20,12 +20,15 @@ pub(crate) struct SchemaCommand {
 enum Subject {
     /// The campaign file
     Campaign,
+    /// The body of an AMQP message with rows in it
+    InlineJob,
 }
 
 impl SchemaCommand {
     pub(crate) fn execute(self) -> anyhow::Result<Exit> {
         let schema = match self.subject {
             Subject::Campaign => campaign_schema(),
+            Subject::InlineJob => inline_job_schema(),
         };
         output::line(serde_json::to_string_pretty(&schema)?);
         Ok(Exit::Done)
