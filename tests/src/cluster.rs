@@ -91,6 +91,9 @@ impl Cluster {
             ("COPYMILL_SCHEDULER__SCRATCH", path("scratch")),
             // Chunks of seconds, as a CPU has.
             ("COPYMILL_SCHEDULER__CHUNK_TOKENS", "6000".into()),
+            ("COPYMILL_SCHEDULER__CACHE", path(".cache/copymill")),
+            // Schedulers of many tests run side by side.
+            ("COPYMILL_SCHEDULER__HTTP", "none".into()),
         ]
     }
 

@@ -12,5 +12,6 @@ mod user;
 pub use accept::{Acceptance, accept, differences, load};
 pub use check::{Checked, check, locate};
 pub use kind::{kind_definition, unknown_kind};
+pub(crate) use prepare::prepare_by;
 pub use prepare::{Prepared, prepare};
 pub use user::{OrUserError, user_error};

@@ -6,6 +6,7 @@
 pub mod audience;
 pub mod desk;
 mod finish;
+mod http;
 mod intake;
 mod lead;
 mod lease;

@@ -3,6 +3,7 @@
 //! The store is the truth, so nothing here needs the leader: it is only told, and finds what it was not told of.
 
 mod idempotency;
+mod results;
 mod status;
 
 use std::sync::Arc;
@@ -16,6 +17,7 @@ use copymill_campaign::{
 use copymill_store::{Condition, Store};
 
 use crate::intake::{Acceptance, Prepared, accept, load, user_error};
+pub use results::output_lines;
 pub use status::CampaignStatus;
 
 /// The counter where campaigns are handed in and asked about.
@@ -136,11 +138,16 @@ impl Office {
 
     /// How a campaign stands.
     pub async fn status(&self, id: &CampaignId) -> anyhow::Result<CampaignStatus> {
-        let keys = CampaignKeys::of(id);
-        let accepted = load(self.store.as_ref(), &keys).await?;
-        let accepted = accepted
-            .ok_or_else(|| user_error(format!("there is no campaign {id} in {}", self.store.describe())))?;
-        self.status_of(accepted).await
+        let found = self.find(id).await?;
+        found.ok_or_else(|| user_error(format!("there is no campaign {id} in {}", self.store.describe())))
+    }
+
+    /// How a campaign stands; none where there is no such campaign.
+    pub async fn find(&self, id: &CampaignId) -> anyhow::Result<Option<CampaignStatus>> {
+        match load(self.store.as_ref(), &CampaignKeys::of(id)).await? {
+            Some(accepted) => Ok(Some(self.status_of(accepted).await?)),
+            None => Ok(None),
+        }
     }
 
     async fn status_of(&self, accepted: Accepted) -> anyhow::Result<CampaignStatus> {

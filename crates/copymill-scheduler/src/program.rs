@@ -11,8 +11,11 @@ use copymill_service::{
     process::{self, Program},
 };
 
-use crate::{desk::Desk, lease::Lease};
+use crate::{desk::Desk, http::Port, lease::Lease, office::Office};
 pub use settings::{SchedulerSection, Settings};
+
+/// The address that says not to serve HTTP.
+const NO_PORT: &str = "none";
 
 /// Runs the program.
 pub async fn main() -> ExitCode {
@@ -22,7 +25,10 @@ pub async fn main() -> ExitCode {
         version: env!("CARGO_PKG_VERSION"),
         settings: "  COPYMILL_SCHEDULER__SCRATCH folder for audiences while they are read\n  \
                    COPYMILL_SCHEDULER__WINDOW  chunks of one model that are published at once\n  \
-                   COPYMILL_SCHEDULER__CHUNK_TOKENS  tokens of one chunk: what a worker writes in about a minute",
+                   COPYMILL_SCHEDULER__CHUNK_TOKENS  tokens of one chunk: what a worker writes in about a minute\n  \
+                   COPYMILL_SCHEDULER__HTTP    address of the HTTP port, 127.0.0.1:8080 where it is not set; none for no port\n  \
+                   COPYMILL_SCHEDULER__HTTP_MODELS   models that campaigns over HTTP may name: [demo] where it is not set\n  \
+                   COPYMILL_SCHEDULER__CACHE   folder for these models",
     };
     process::run(program, work).await
 }
@@ -34,14 +40,33 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     };
     let broker = broker?;
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let scratch = settings.scheduler.scratch.clone();
+    let section = settings.scheduler;
+    let scratch = section.scratch.clone();
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
-    let (window, chunk_tokens) = (settings.scheduler.window, settings.scheduler.chunk_tokens);
-    let desk = Desk { store: store.clone(), broker: shared, scratch, window, chunk_tokens };
+    let (window, chunk_tokens) = (section.window, section.chunk_tokens);
+    let desk = Desk { store: store.clone(), broker: shared.clone(), scratch, window, chunk_tokens };
+    let office = Office { store, broker: Some(shared) };
+    tracing::info!(store = settings.store.url, broker = broker.describe(), "connected");
+    tokio::try_join!(take_turns(&desk, shutdown.clone()), serve(section, office, shutdown))?;
+    broker.close().await;
+    Ok(())
+}
+
+/// Serves HTTP, where the settings name an address.
+async fn serve(section: SchedulerSection, office: Office, shutdown: Shutdown) -> anyhow::Result<()> {
+    let SchedulerSection { scratch, cache, http, http_models, .. } = section;
+    if http == NO_PORT {
+        return Ok(());
+    }
+    Port::new(office, scratch, cache, http_models).serve(&http, shutdown).await
+}
+
+/// Stands by until it may lead, leads until it may not, and so on.
+async fn take_turns(desk: &Desk, shutdown: Shutdown) -> anyhow::Result<()> {
     while !shutdown.is_draining() {
-        tracing::info!(store = settings.store.url, "standing by");
+        tracing::info!("standing by");
         let lease = tokio::select! {
-            lease = Lease::stand_by(store.clone()) => Arc::new(lease),
+            lease = Lease::stand_by(desk.store.clone()) => Arc::new(lease),
             () = shutdown.drain_requested() => break,
         };
         tracing::info!(epoch = lease.epoch(), "leading");
@@ -52,6 +77,5 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
         }
         led?;
     }
-    broker.close().await;
     Ok(())
 }

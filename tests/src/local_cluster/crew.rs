@@ -115,10 +115,11 @@ impl Place {
              store:\n  url: s3://copymill/campaigns\n  s3:\n    endpoint: {endpoint}\n    path_style: true\n    \
              region: us-east-1\n    credentials_file: {}\n\
              broker:\n  url: {broker}\n\
-             scheduler:\n  scratch: {}\n\
+             scheduler:\n  scratch: {}\n  chunk_tokens: 6000\n  http: 127.0.0.1:{}\n\
              worker:\n  model: demo\n  cache: {}\n  grace_s: {GRACE_S}\n  engine:\n    threads: {}\n",
             path("credentials"),
             path("scratch"),
+            free_port(),
             path("cache"),
             (cores / crew.workers.max(1)).max(1)
         )

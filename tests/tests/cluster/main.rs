@@ -6,6 +6,7 @@ mod broker_faults;
 mod campaign;
 mod clocks;
 mod connection_faults;
+mod http;
 mod inline;
 mod lifecycle;
 mod local;

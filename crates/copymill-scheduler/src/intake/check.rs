@@ -37,10 +37,19 @@ pub struct Checked {
 
 /// Checks a campaign file and the files that it names. `cache` is where models are unpacked.
 pub fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
+    check_by(path, cache, &|_| Vec::new())
+}
+
+/// What a caller has against a campaign. A file is not looked at where there is a problem with the key that names it.
+pub(super) type Rules<'a> = &'a dyn Fn(&ParsedCampaign) -> Vec<Problem>;
+
+/// Checks by rules of the caller's, too.
+pub(super) fn check_by(path: &Path, cache: &Path, rules: Rules<'_>) -> anyhow::Result<Checked> {
     let text = read_campaign(path)?;
     let shown = path.display().to_string();
-    let Inspection { parsed, problems } = inspect_campaign(&text, &shown);
+    let Inspection { parsed, mut problems } = inspect_campaign(&text, &shown);
     let Some(parsed) = parsed else { return Err(refuse(&shown, problems)) };
+    problems.extend(rules(&parsed).into_iter().map(|problem| Problem { path: shown.clone(), ..problem }));
     let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
     let mut checks = Checks { parsed: &parsed, base: &base, cache, problems };
     let audience = checks.audience();
@@ -84,7 +93,14 @@ impl Checks<'_> {
         self.problems.push(self.parsed.problem(key, message));
     }
 
+    fn has_problem(&self, key: &str) -> bool {
+        self.problems.iter().any(|problem| problem.key == key)
+    }
+
     fn audience(&mut self) -> Option<(Vec<String>, Detected)> {
+        if self.has_problem("audience.source") {
+            return None;
+        }
         let audience = &self.parsed.file.audience;
         // A missing id column is for the check of columns, which knows its place.
         let options = AudienceOptions { id: None, ..AudienceOptions::of(audience) };
@@ -112,6 +128,9 @@ impl Checks<'_> {
 
     fn prompt(&mut self) -> Option<Option<String>> {
         let Some(name) = &self.parsed.file.prompt else { return Some(None) };
+        if self.has_problem("prompt") {
+            return None;
+        }
         match std::fs::read_to_string(self.base.join(name)) {
             Ok(text) => Some(Some(text)),
             Err(error) => {
@@ -124,7 +143,7 @@ impl Checks<'_> {
     fn model(&mut self) -> Option<ModelHeader> {
         let file = &self.parsed.file;
         // A model of gigabytes is not fetched for a campaign that cannot run.
-        if file.model.starts_with("hf://") && !self.problems.is_empty() {
+        if self.has_problem("model") || file.model.starts_with("hf://") && !self.problems.is_empty() {
             return None;
         }
         match locate(&file.model, file.model_sha256.as_deref(), self.base, self.cache)

@@ -7,7 +7,11 @@ use copymill_campaign::{Accepted, CampaignId, SourcePin};
 use copymill_content::Content;
 use copymill_tokenizer::PromptEncoder;
 
-use super::{Checked, OrUserError, check, user_error};
+use super::{
+    Checked, OrUserError,
+    check::{Rules, check_by},
+    user_error,
+};
 use crate::audience::{AudienceOptions, AudienceReader, Record};
 use crate::{Source, SourceFile};
 
@@ -25,7 +29,12 @@ pub struct Prepared {
 
 /// Checks a campaign and reads its audience.
 pub fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
-    let checked = check(path, cache)?;
+    prepare_by(path, cache, &|_| Vec::new())
+}
+
+/// Checks a campaign by rules of the caller's, too, and reads its audience.
+pub(crate) fn prepare_by(path: &Path, cache: &Path, rules: Rules<'_>) -> anyhow::Result<Prepared> {
+    let checked = check_by(path, cache, rules)?;
     let source = Source::scan(SourceFile::Own(checked.audience.clone()), &checked.file).or_user_error()?;
     if source.records == 0 {
         return Err(user_error(format!("the audience {} has no recipients", checked.audience.display())));

@@ -24,6 +24,12 @@ pub struct Settings {
 pub struct SchedulerSection {
     /// Folder for audiences while they are read.
     pub scratch: PathBuf,
+    /// Folder for models of campaigns that are submitted over HTTP.
+    pub cache: PathBuf,
+    /// Where HTTP is served, such as `0.0.0.0:8080`; `none` serves nothing.
+    pub http: String,
+    /// The models that campaigns over HTTP may name, as they write them.
+    pub http_models: Vec<String>,
     /// Chunks of one model that are published at once: twice the most workers times the scaling trigger's value.
     pub window: usize,
     /// Tokens that the answers of one chunk may have together: what a worker writes in about a minute. A chunk is what is
@@ -33,6 +39,14 @@ pub struct SchedulerSection {
 
 impl Default for SchedulerSection {
     fn default() -> Self {
-        Self { scratch: std::env::temp_dir().join("copymill-scratch"), window: 256, chunk_tokens: 60_000 }
+        Self {
+            scratch: std::env::temp_dir().join("copymill-scratch"),
+            cache: std::env::temp_dir().join("copymill-cache"),
+            // Loopback, because nobody is asked who they are.
+            http: "127.0.0.1:8080".into(),
+            http_models: vec!["demo".into()],
+            window: 256,
+            chunk_tokens: 60_000,
+        }
     }
 }

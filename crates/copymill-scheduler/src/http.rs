@@ -1,0 +1,104 @@
+//! The HTTP port: what the command line does with campaigns, for programs.
+//!
+//! Every scheduler serves it, leading or not: it acts on the store and the broker as the command line does. A client
+//! names no file of the server. There is no authentication: the port belongs behind something that has it.
+
+mod audiences;
+mod campaigns;
+mod health;
+mod refusal;
+mod results;
+mod rules;
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use anyhow::Context;
+use axum::{
+    Router,
+    extract::DefaultBodyLimit,
+    http::{StatusCode, header::CONTENT_TYPE},
+    response::{IntoResponse, Response},
+    routing::{get, post},
+};
+use copymill_service::Shutdown;
+use serde::Serialize;
+use tokio::{net::TcpListener, sync::Semaphore};
+
+use crate::office::Office;
+use refusal::Refusal;
+
+/// Campaigns that are checked at once: each reads its audience once, which takes a core and scratch space.
+const CHECKED_AT_ONCE: usize = 2;
+/// How long answers may go on that are under way when the process is asked to stop.
+const LEAVING: Duration = Duration::from_secs(10);
+
+/// What requests are served with.
+pub struct Port {
+    /// Where campaigns are handed in and asked about.
+    pub office: Office,
+    /// Folder for audiences while they are read.
+    pub scratch: PathBuf,
+    /// Folder for models.
+    pub cache: PathBuf,
+    /// The models that a campaign may name.
+    pub models: Vec<String>,
+    checking: Semaphore,
+}
+
+impl Port {
+    /// A port without requests yet.
+    pub fn new(office: Office, scratch: PathBuf, cache: PathBuf, models: Vec<String>) -> Self {
+        Self { office, scratch, cache, models, checking: Semaphore::new(CHECKED_AT_ONCE) }
+    }
+
+    /// Serves an address until the process drains.
+    pub async fn serve(self, address: &str, shutdown: Shutdown) -> anyhow::Result<()> {
+        let listener = TcpListener::bind(address).await.with_context(|| {
+            format!("scheduler.http: {address} cannot be listened on; set another address, or `none`")
+        })?;
+        tracing::info!(address = %listener.local_addr()?, "serving HTTP");
+        let draining = shutdown.clone();
+        let served = axum::serve(listener, router(Arc::new(self)))
+            .with_graceful_shutdown(async move { draining.drain_requested().await });
+        let left = async {
+            shutdown.drain_requested().await;
+            tokio::time::sleep(LEAVING).await;
+        };
+        tokio::select! {
+            served = served.into_future() => served.context("the HTTP port failed"),
+            () = left => Ok(()),
+        }
+    }
+}
+
+fn router(port: Arc<Port>) -> Router {
+    Router::new()
+        .route("/v1/audiences", post(audiences::upload))
+        .route("/v1/campaigns", post(campaigns::submit).get(campaigns::list))
+        .route("/v1/campaigns/{id}", get(campaigns::show))
+        .route("/v1/campaigns/{id}/results", get(results::stream))
+        .route("/v1/campaigns/{id}/{order}", post(campaigns::order))
+        .route("/healthz", get(health::alive))
+        .route("/readyz", get(health::ready))
+        .fallback(async || {
+            Refusal::new(
+                StatusCode::NOT_FOUND,
+                "there is nothing at this path; docs/OPERATIONS.md lists what is",
+            )
+        })
+        .method_not_allowed_fallback(async || {
+            Refusal::new(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "this path does not take this method; docs/OPERATIONS.md lists what it takes",
+            )
+        })
+        // Each body has its own limit where it is read.
+        .layer(DefaultBodyLimit::disable())
+        .with_state(port)
+}
+
+/// An answer of one JSON object.
+fn json(status: StatusCode, value: &impl Serialize) -> Response {
+    let body = serde_json::to_vec(value).expect("answers serialise");
+    (status, [(CONTENT_TYPE, "application/json")], body).into_response()
+}
