@@ -12,7 +12,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, ensure};
 use copymill_broker::{Broker, RabbitBroker};
 use copymill_campaign::{Action, CampaignId, ModelPin};
-use copymill_scheduler::{office::Office, prepare};
+use copymill_scheduler::{
+    office::{Office, Submission},
+    prepare,
+};
 use copymill_service::settings;
 use copymill_worker::program::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -115,7 +118,7 @@ impl Fleet {
         for (number, weight) in (0..self.campaigns).zip(WEIGHTS.into_iter().cycle()) {
             fs::write(folder.join("campaign.yaml"), own(&format!("fleet-{number:03}"), weight, TOKENS))?;
             let prepared = prepare(&folder.join("campaign.yaml"), &folder.join("cache"))?;
-            let id = office.submit(&prepared, None).await?.id;
+            let id = office.submit(&prepared, &Submission::default()).await?.id;
             office.order(&id, Action::Pause).await?;
             model.get_or_insert(prepared.accepted.model.clone());
             weights.insert(id, weight);

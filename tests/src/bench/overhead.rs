@@ -13,7 +13,10 @@ use copymill_campaign::ModelPin;
 use copymill_engine::bench::random_model;
 use copymill_engine::{Engine, EngineError, EngineInfo, EngineStats, Generation, Request};
 use copymill_model::{ModelHeader, ModelPlaces, locate_model};
-use copymill_scheduler::{office::Office, prepare};
+use copymill_scheduler::{
+    office::{Office, Submission},
+    prepare,
+};
 use copymill_service::{Shutdown, settings};
 use copymill_worker::program::{EngineSection, Settings, serve};
 use copymill_worker::{Generator, Progress, load_model};
@@ -70,7 +73,7 @@ impl Overhead {
             fs::write(folder.path().join("campaign.yaml"), own_of(&model.display().to_string(), TOKENS))?;
             let prepared = prepare(&folder.path().join("campaign.yaml"), &cache)?;
             let begun = Instant::now();
-            let id = office.submit(&prepared, None).await?.id;
+            let id = office.submit(&prepared, &Submission::default()).await?.id;
             let waiting = Waiting { every: LOOK_EVERY, says: false };
             let state = wait(office.store.as_ref(), &id, &waiting).await?;
             let through = begun.elapsed();
