@@ -202,6 +202,7 @@ impl Office {
     }
 }
 
-fn has_passed(deadline: &str) -> bool {
+/// Whether a deadline lies in the past.
+pub(crate) fn has_passed(deadline: &str) -> bool {
     deadline.parse::<jiff::Timestamp>().is_ok_and(|deadline| deadline < jiff::Timestamp::now())
 }

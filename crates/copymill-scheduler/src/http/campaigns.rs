@@ -31,7 +31,7 @@ pub(super) async fn submit(
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let key = idempotency_key(&headers)?;
+    let submission = Submission { idempotency_key: idempotency_key(&headers)?, replaces: None };
     let text = text_of(body).await?;
     let _turn = port.checking.acquire().await.context("the process stops")?;
     let folder = tempfile::tempdir_in(&port.scratch)
@@ -40,7 +40,8 @@ pub(super) async fn submit(
     let mut prepared = prepared.map_err(|error| Refusal::of_campaign(&error, folder.path()))?;
     // The scratch folder is gone when somebody reads this.
     prepared.accepted.source.location.clone_from(&prepared.accepted.file.audience.source);
-    let submitted = port.office.submit(&prepared, &Submission { idempotency_key: key, replaces: None }).await;
+    let submitted = port.office.submit(&prepared, &submission).await;
+    // All else was checked before: what is left is a key that another campaign has.
     let submitted = submitted.map_err(|error| Refusal::of(&error, StatusCode::CONFLICT))?;
     let status = port.office.status(&submitted.id).await?;
     let code = if submitted.is_new { StatusCode::CREATED } else { StatusCode::OK };

@@ -2,6 +2,8 @@
 
 use copymill_campaign::{ParsedCampaign, Problem};
 
+use crate::office::has_passed;
+
 /// Where uploaded audiences are, in the store and in campaigns.
 const AUDIENCES: &str = "audiences/";
 
@@ -28,6 +30,9 @@ pub(super) fn check(parsed: &ParsedCampaign, models: &[String], has_audience: bo
     } else if !has_audience {
         let message = "there is no such audience; POST the rows to /v1/audiences and write the `source` that it answers";
         found.push(parsed.problem("audience.source", message));
+    }
+    if file.deadline.as_deref().is_some_and(has_passed) {
+        found.push(parsed.problem("deadline", "the deadline has passed; write another one, or none"));
     }
     if file.prompt.is_some() {
         let message =
