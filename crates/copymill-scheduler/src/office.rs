@@ -17,7 +17,8 @@ use copymill_campaign::{
 use copymill_store::{Condition, Store};
 
 use crate::intake::{Acceptance, Prepared, accept, load, user_error};
-pub use results::output_lines;
+pub use results::OutputObject;
+pub(crate) use results::output_lines;
 pub use status::CampaignStatus;
 
 /// The counter where campaigns are handed in and asked about.

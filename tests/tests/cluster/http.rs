@@ -13,7 +13,6 @@ use hyper::Method;
 use serde_json::{Value, json};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
-use crate::inline::store;
 
 /// A scheduler and where it serves.
 struct Served {
@@ -105,8 +104,7 @@ fn results_that_were_altered_in_the_store_do_not_arrive_whole() {
     let id = submitted(port.post("/v1/campaigns", port.campaign(4)));
     cluster.wait_for(&id, "completed", PATIENCE);
     let key = CampaignKeys::of(&id.parse().unwrap()).output(ChunkKind::Messages, &ChunkId::whole(0));
-    let store = store(&cluster);
-    cluster.block_on(store.put(&key, "altered".into(), Condition::Always)).unwrap();
+    cluster.block_on(cluster.store().put(&key, "altered".into(), Condition::Always)).unwrap();
     let response = ureq::get(&format!("{}/v1/campaigns/{id}/results", port.url)).call().unwrap();
     response.into_string().unwrap_err();
     port.program.wait_for("its checksum differs", PATIENCE);
@@ -237,6 +235,8 @@ fn a_scheduler_that_stands_by_serves_too() {
     let standby = Served::start(&cluster);
     let id = submitted(standby.post("/v1/campaigns", standby.campaign(40)));
     let path = format!("/v1/campaigns/{id}");
+    let (status, body) = standby.post(&format!("{path}/approve"), "");
+    assert_eq!((status, body["error"].as_str().unwrap().contains("can be approved")), (409, true));
     assert_eq!(standby.post(&format!("{path}/pause"), "").0, 202);
     wait_until("the campaign is paused", PATIENCE, || standby.get(&path).1["state"] == "paused");
     assert_eq!(standby.post(&format!("{path}/resume"), "").0, 202);
@@ -244,6 +244,24 @@ fn a_scheduler_that_stands_by_serves_too() {
     cluster.wait_for(&id, "completed", PATIENCE);
     assert_eq!(leading.get(&path).1["state"], "completed");
     assert!(!standby.program.log().contains("INFO leading"), "it never led");
+}
+
+#[test]
+fn a_pilot_is_read_and_approved_over_http() {
+    let cluster = Cluster::new("", "");
+    let (port, _worker) = (Served::start(&cluster), cluster.worker());
+    let id = submitted(
+        port.post("/v1/campaigns", port.campaign(60).replace("variants: 2", "variants: 1\npilot: 10")),
+    );
+    let path = format!("/v1/campaigns/{id}");
+    let results = || ureq::get(&format!("{}{path}/results", port.url)).call().unwrap().into_string().unwrap();
+    wait_until("the pilot is done", PATIENCE, || port.get(&path).1["state"] == "awaiting_approval");
+    let pilot = results();
+    assert_eq!(pilot.lines().count(), 10);
+    assert_eq!(port.post(&format!("{path}/approve"), "").0, 202);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    let all = results();
+    assert!(all.starts_with(&pilot) && all.lines().count() == 60, "what the pilot wrote is final");
 }
 
 #[test]

@@ -6,7 +6,6 @@ use std::time::Duration;
 use copymill_broker::{Broker, BrokerSettings, Consumer, Message, Properties, RabbitBroker, ReplyAddress};
 use copymill_campaign::{EVENTS_QUEUE, inline_key, jobs_queue};
 use copymill_model::{ModelPlaces, locate_model};
-use copymill_store::{S3Settings, Store, StoreSettings};
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::wait_until;
 use copymill_tests::{Cluster, Finished, Running, repository};
@@ -72,20 +71,8 @@ fn queue(cluster: &Cluster) -> String {
     jobs_queue(&locate_model("demo", None, &places).unwrap().pin)
 }
 
-pub fn store(cluster: &Cluster) -> std::sync::Arc<dyn Store> {
-    let s3 = S3Settings {
-        endpoint: Some(cluster.s3.url()),
-        path_style: true,
-        region: Some("us-east-1".into()),
-        credentials_file: Some(cluster.place.path("credentials")),
-        ..S3Settings::default()
-    };
-    let settings = StoreSettings { url: "s3://bucket/some/prefix".into(), s3, unconditional: false };
-    cluster.block_on(settings.open()).unwrap()
-}
-
 fn inline_objects(cluster: &Cluster) -> Vec<String> {
-    let store = store(cluster);
+    let store = cluster.store();
     let listed = cluster.block_on(store.list("inline/", None)).unwrap();
     listed.into_iter().map(|listed| listed.key).collect()
 }
@@ -148,7 +135,7 @@ fn the_result_is_an_object_of_output_lines_and_the_answer_repeats_it() {
     assert_eq!((&answer["status"], &answer["message_id"]), (&json!("done"), &json!("order-2")));
     let key = inline_key("order-2");
     assert_eq!(answer["key"], key);
-    let store = store(&cluster);
+    let store = cluster.store();
     let object = cluster.block_on(store.get(&key)).unwrap().unwrap().body;
     assert_eq!(answer["sha256"], copymill_campaign::sha256_hex(&object));
     let mut lines = copymill_campaign::LineReader::<Value>::new(&object).unwrap();

@@ -8,11 +8,10 @@ use axum::{
     http::{StatusCode, header::CONTENT_TYPE},
     response::{IntoResponse, Response},
 };
-use copymill_campaign::{CampaignId, ManifestObject};
 use futures::stream;
 
 use super::{Port, Refusal, campaigns};
-use crate::office::{Office, output_lines};
+use crate::office::{Office, OutputObject, output_lines};
 
 /// `GET /v1/campaigns/{id}/results`. An object that is damaged breaks the connection: half an answer must not look whole.
 pub(super) async fn stream(
@@ -20,14 +19,13 @@ pub(super) async fn stream(
     Path(id): Path<String>,
 ) -> Result<Response, Refusal> {
     let id = campaigns::find(&port, &id).await?.accepted.id;
-    let Some(manifest) = port.office.manifest(&id).await? else {
+    let Some(objects) = port.office.outputs(&id).await? else {
         let words = format!("campaign {id} has not ended; its results are there once its state is completed");
         return Err(Refusal::new(StatusCode::CONFLICT, words));
     };
-    let objects = manifest.objects.into_iter();
-    let pieces = stream::try_unfold((port, id, objects), async |(port, id, mut objects)| {
+    let pieces = stream::try_unfold((port, id, objects.into_iter()), async |(port, id, mut objects)| {
         let Some(object) = objects.next() else { return Ok(None) };
-        let lines = lines(&port.office, &id, &object).await.inspect_err(|error| {
+        let lines = lines(&port.office, &object).await.inspect_err(|error| {
             tracing::warn!(campaign = %id, error = format!("{error:#}"), "results could not be sent");
         })?;
         anyhow::Ok(Some((lines, (port, id, objects))))
@@ -35,7 +33,7 @@ pub(super) async fn stream(
     Ok(([(CONTENT_TYPE, "application/jsonl")], Body::from_stream(pieces)).into_response())
 }
 
-async fn lines(office: &Office, id: &CampaignId, object: &ManifestObject) -> anyhow::Result<Bytes> {
-    let body = office.output(id, object).await?;
+async fn lines(office: &Office, object: &OutputObject) -> anyhow::Result<Bytes> {
+    let body = office.output(object).await?;
     tokio::task::spawn_blocking(move || output_lines(&body).map(Bytes::from)).await?
 }

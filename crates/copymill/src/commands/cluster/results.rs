@@ -6,12 +6,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
-use copymill_campaign::{
-    CampaignId, CampaignKeys, CampaignPhase, ChunkId, ChunkKind, InputRow, LineReader, Manifest,
-    decode_input, is_split, sha256_hex,
-};
+use copymill_campaign::{CampaignKeys, ChunkId, ChunkKind, InputRow, LineReader, decode_input, is_split};
+use copymill_scheduler::office::OutputObject;
 use copymill_store::Store;
 use serde_json::{Map, Value};
 
@@ -44,20 +42,16 @@ impl Results {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
         let cluster = Cluster::reach().await?;
         let id = cluster.campaign(&self.campaign).await?;
-        let (store, keys) = (cluster.store().as_ref(), CampaignKeys::of(&id));
-        let objects = match store.get(&keys.manifest()).await? {
-            Some(object) => named(&object.body, &keys)?,
-            None if awaits_approval(&cluster, &id).await? => stored(store, &keys).await?,
-            None => {
-                return Err(usage(format!(
-                    "campaign {id} has not ended; `copymill status {id}` says where it stands"
-                )));
-            }
+        let (office, store, keys) = (cluster.looking(), cluster.store().as_ref(), CampaignKeys::of(&id));
+        let Some(objects) = office.outputs(&id).await? else {
+            return Err(usage(format!(
+                "campaign {id} has not ended; `copymill status {id}` says where it stands"
+            )));
         };
         let mut file = create(&self.output)?;
         let mut lines = 0;
         for object in &objects {
-            let text = fetch(store, object).await?;
+            let text = office.output(object).await?;
             if is_split(&text) {
                 continue;
             }
@@ -73,48 +67,6 @@ impl Results {
 fn create(path: &Path) -> anyhow::Result<BufWriter<File>> {
     let made = File::options().write(true).create_new(true).open(path);
     Ok(BufWriter::new(made.with_context(|| format!("{} cannot be made", path.display())).or_user_error()?))
-}
-
-/// An object with output.
-struct OutputObject {
-    key: String,
-    /// What its checksum must be; none before there is a manifest.
-    sha256: Option<String>,
-}
-
-/// The objects in force.
-fn named(manifest: &[u8], keys: &CampaignKeys) -> anyhow::Result<Vec<OutputObject>> {
-    let manifest: Manifest = serde_json::from_slice(manifest).context("the manifest is not readable")?;
-    let key = |key: &str| format!("{}{key}", keys.root());
-    let objects = manifest.objects.into_iter();
-    Ok(objects.map(|object| OutputObject { key: key(&object.key), sha256: Some(object.sha256) }).collect())
-}
-
-/// The objects that are there, in the order of their rows.
-async fn stored(store: &dyn Store, keys: &CampaignKeys) -> anyhow::Result<Vec<OutputObject>> {
-    let (prefix, mut found, mut last) = (keys.output_prefix(ChunkKind::Messages), Vec::new(), None);
-    loop {
-        let page = store.list(&prefix, last.as_deref()).await?;
-        let Some(end) = page.last() else { break };
-        last = Some(end.key.clone());
-        found.extend(page.into_iter().map(|listed| OutputObject { key: listed.key, sha256: None }));
-    }
-    found.sort_by_key(|object| CampaignKeys::chunk_of(&object.key));
-    Ok(found)
-}
-
-async fn awaits_approval(cluster: &Cluster, id: &CampaignId) -> anyhow::Result<bool> {
-    Ok(cluster.looking().status(id).await?.state.phase == CampaignPhase::AwaitingApproval)
-}
-
-/// An output object, checked.
-async fn fetch(store: &dyn Store, object: &OutputObject) -> anyhow::Result<bytes::Bytes> {
-    let key = &object.key;
-    let stored = store.get(key).await?.with_context(|| format!("{key} is missing"))?;
-    if object.sha256.as_ref().is_some_and(|sha256| sha256_hex(&stored.body) != *sha256) {
-        bail!("{key} is not the object that the manifest names: its checksum differs");
-    }
-    Ok(stored.body)
 }
 
 /// Columns and rows of the audience that an output object is about.
