@@ -31,6 +31,8 @@ use crate::local_cluster::{Crew, Place};
 const COST: f64 = 0.05;
 /// Tokens of an answer. Random weights never end one by themselves.
 const TOKENS: u32 = 64;
+/// About a minute of a CPU, as a cluster's settings should be.
+const CHUNKS: [(&str, &str); 1] = [("COPYMILL_SCHEDULER__CHUNK_TOKENS", "12000")];
 const WARM_UP_ROWS: u64 = 32;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 
@@ -60,7 +62,7 @@ impl Overhead {
         let places = ModelPlaces { base: folder.path().to_owned(), cache: cache.clone() };
         let vocabulary = locate_model("demo", None, &places)?.path;
         random_model::write(&model, random_model::Shape::GPT2_124M, &vocabulary)?;
-        let cluster = place.start(&Crew { worker: "copymill-worker", workers: 0, environment: &[] })?;
+        let cluster = place.start(&Crew { worker: "copymill-worker", workers: 0, environment: &CHUNKS })?;
         let (recorder, shutdown) = (Arc::new(Recorder::load(&model, &places).await?), Shutdown::manual());
         let worker = tokio::spawn(work(place.settings(), Arc::clone(&recorder), shutdown.clone()));
         let broker =

@@ -20,6 +20,8 @@ const WORKER_BYTES: u64 = 300 * MIB;
 const WINDOW: u64 = 256;
 /// The script's tokens are bytes, and its post has 107 of them.
 const POST_TOKENS: u32 = 120;
+/// The scheduler's own default; the script writes them in a moment.
+const CHUNK_TOKENS: &str = "60000";
 const LOOK_EVERY: Duration = Duration::from_millis(250);
 /// The queue's statistics may count a message that was just acknowledged beside the one that took its place.
 const COUNTED_LATE: u64 = 16;
@@ -48,7 +50,11 @@ impl Throughput {
         note(format_args!("writing {} recipients and starting the cluster", count(self.recipients)));
         write_recipients(&folder.path().join("recipients.csv"), self.recipients)?;
         fs::write(folder.path().join("campaign.yaml"), campaign)?;
-        let environment = [("SCRIPT_ANSWER", answer), ("SCRIPT_SLOTS", "64")];
+        let environment = [
+            ("SCRIPT_ANSWER", answer),
+            ("SCRIPT_SLOTS", "64"),
+            ("COPYMILL_SCHEDULER__CHUNK_TOKENS", CHUNK_TOKENS),
+        ];
         let crew = Crew { worker: "scripted-worker", workers: self.workers, environment: &environment };
         let cluster = place.start(&crew)?;
         let store = open(&place, &cluster).await?;

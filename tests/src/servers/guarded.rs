@@ -2,6 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
+use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdin, Command, Stdio};
 
@@ -44,6 +45,8 @@ impl Guarded {
             };
         }
         keeper.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(output);
+        // A signal to all of a terminal's processes must not end the keeper before what it keeps.
+        keeper.process_group(0);
         let mut keeper = keeper.spawn().expect("sh is there");
         let input = keeper.stdin.take();
         let mut line = String::new();

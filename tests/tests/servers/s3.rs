@@ -31,9 +31,9 @@ mod moto {
         (first, second, credentials)
     }
 
-    // Its `If-Match` looks first and writes then: several of the writers that race are told that they won. When parts are
-    // put together, it does not look at all.
-    copymill_store::conformance_suite!(server, without the rarer conditions);
+    // It looks first and writes then: several of the writers that race are told that they won. When parts are put together,
+    // it does not look at all.
+    copymill_store::conformance_suite!(server, for one writer at a time);
 }
 
 fn credentials() -> NamedTempFile {
