@@ -72,13 +72,17 @@ fn leave_out(readable: &mut Value, error: &ValidationError<'_>) {
         }
         ValidationErrorKind::Minimum { .. }
         | ValidationErrorKind::Maximum { .. }
-        | ValidationErrorKind::OneOfNotValid { .. } => {
-            let (above, name) = pointer.rsplit_once('/').unwrap_or_default();
-            if let Some(Value::Object(keys)) = readable.pointer_mut(above) {
-                keys.remove(name);
-            }
-        }
+        | ValidationErrorKind::OneOfNotValid { .. } => remove(readable, pointer),
+        // Without a key of the audience, columns would be found missing that are there.
+        ValidationErrorKind::Type { .. } if !pointer.starts_with("/audience") => remove(readable, pointer),
         _ => {}
+    }
+}
+
+fn remove(readable: &mut Value, pointer: &str) {
+    let (above, name) = pointer.rsplit_once('/').unwrap_or_default();
+    if let Some(Value::Object(keys)) = readable.pointer_mut(above) {
+        keys.remove(name);
     }
 }
 
