@@ -23,7 +23,7 @@ pub struct CampaignFile {
     #[serde(default = "default_language")]
     #[schemars(regex(pattern = r"^[A-Za-z]{2,8}(-[A-Za-z0-9]{1,8})*$"), example = &"pt-BR")]
     pub language: String,
-    /// The model: `demo` (bundled), a path to a GGUF file, or `hf://owner/repo/file.gguf`.
+    /// The model: `demo` (bundled), a path to a GGUF file, `s3://bucket/key.gguf`, or `hf://owner/repo/file.gguf`.
     #[schemars(length(min = 1), example = &"demo")]
     pub model: String,
     /// SHA-256 that the model file must have, 64 hexadecimal digits.
@@ -83,7 +83,8 @@ pub struct CampaignFile {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Audience {
-    /// A CSV or JSONL file, relative to the campaign file.
+    /// A CSV, JSONL or Parquet file: a path relative to the campaign file, or `s3://bucket/key`. CSV and JSONL may be packed
+    /// with gzip or zstd.
     #[schemars(length(min = 1), example = &"recipients.csv")]
     pub source: String,
     /// Column with the recipient's id: a label for people. Of rows with equal ids the first is written to.
@@ -247,7 +248,7 @@ pub struct Accepted {
 /// What a source must still be when planning goes on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct SourcePin {
-    /// Where it is: an absolute path.
+    /// Where it is: an absolute path, or `s3://bucket/key`.
     pub location: String,
     /// Its size.
     pub bytes: u64,

@@ -21,16 +21,7 @@ pub(crate) fn file_sha256(path: &Path, cache: &Path) -> Result<String, ModelErro
     {
         return Ok(digest);
     }
-    let mut file = fs::File::open(path).map_err(failed)?;
-    let mut hash = Sha256::new();
-    let mut buffer = vec![0; 1 << 20];
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => break,
-            n => hash.update(&buffer[..n]),
-        }
-    }
-    let digest: String = hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hash_file(path)?;
     // Not being able to remember costs time only.
     if let Some(folder) = remembered.parent() {
         let half = remembered.with_extension(std::process::id().to_string());
@@ -39,6 +30,20 @@ pub(crate) fn file_sha256(path: &Path, cache: &Path) -> Result<String, ModelErro
             .and_then(|()| fs::rename(&half, &remembered));
     }
     Ok(digest)
+}
+
+/// SHA-256 of a file in hexadecimal.
+pub(crate) fn hash_file(path: &Path) -> Result<String, ModelError> {
+    let failed = |source| ModelError::Io { action: "read", path: path.to_owned(), source };
+    let mut file = fs::File::open(path).map_err(failed)?;
+    let mut hash = Sha256::new();
+    let mut buffer = vec![0; 1 << 20];
+    loop {
+        match file.read(&mut buffer).map_err(failed)? {
+            0 => return Ok(hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect()),
+            n => hash.update(&buffer[..n]),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -1,12 +1,14 @@
 //! Model files: found, checked by SHA-256, and looked at without loading them.
 //!
-//! [`locate_model`] finds the file that a campaign names; [`ModelHeader`] reads what planning needs of it. Nothing here
-//! links llama.cpp, so that a scheduler can plan without it.
+//! [`find_model`] finds the file that a campaign names, or fetches it; [`ModelHeader`] reads what planning needs of it.
+//! Nothing here links llama.cpp, so that a scheduler can plan without it.
 
+mod cache;
 mod digest;
 mod header;
 mod hub;
 mod locate;
 
+pub use cache::CACHE_BYTES;
 pub use header::{HeaderError, ModelHeader};
-pub use locate::{ModelError, ModelFile, ModelPlaces, locate_model};
+pub use locate::{ModelError, ModelFile, ModelPlaces, find_model};

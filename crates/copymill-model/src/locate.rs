@@ -1,13 +1,16 @@
-//! Finding a model file: the bundled one, a path, or a file of the Hugging Face hub; checked by SHA-256.
+//! Finding a model file: the bundled one, a path, an object of a bucket, or a file of the Hugging Face hub; checked by
+//! SHA-256.
 
 use std::{
     fs,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use copymill_campaign::ModelPin;
+use copymill_store::{FetchError, S3Object, S3Settings};
 
-use crate::{digest::file_sha256, hub::fetch_from_hub};
+use crate::{cache::ModelCache, digest::file_sha256, hub::fetch_from_hub};
 
 /// The demonstration model, a part of the program so that `model: demo` works wherever it is installed.
 static DEMO: &[u8] =
@@ -20,6 +23,8 @@ pub struct ModelFile {
     pub path: PathBuf,
     /// What the campaign calls it, and its checksum.
     pub pin: ModelPin,
+    /// Keeps a fetched model from being removed by whoever fetches another one.
+    pub held: Option<Arc<fs::File>>,
 }
 
 /// Why there is no model file.
@@ -45,6 +50,26 @@ pub enum ModelError {
         address: String,
         /// Why.
         reason: String,
+    },
+    /// The bucket did not give the file.
+    #[error(transparent)]
+    Fetch(#[from] FetchError),
+    /// It is larger than what may be kept.
+    #[error(
+        "{address} has {bytes} bytes and {folder} may hold {limit} bytes of models{in_use}; raise worker.cache_bytes \
+         (COPYMILL_WORKER__CACHE_BYTES)"
+    )]
+    NoPlace {
+        /// The address.
+        address: String,
+        /// Its size.
+        bytes: u64,
+        /// The folder.
+        folder: String,
+        /// Bytes of all models that may be kept.
+        limit: u64,
+        /// What else takes the room; may be empty.
+        in_use: String,
     },
     /// The file is another one.
     #[error("{path} has the sha256 {found}, the campaign asks for {expected}", path = path.display())]
@@ -74,12 +99,31 @@ pub enum ModelError {
 pub struct ModelPlaces {
     /// Relative paths start here: the campaign file's folder.
     pub base: PathBuf,
-    /// Folder for the unpacked demonstration model and for remembered checksums.
+    /// Folder for fetched models, the unpacked demonstration model and remembered checksums.
     pub cache: PathBuf,
+    /// Bytes of fetched models that may be kept there.
+    pub cache_bytes: u64,
+    /// How buckets are reached.
+    pub s3: S3Settings,
 }
 
-/// Finds the model that a campaign names. Blocks.
-pub fn locate_model(
+/// Finds the model that a campaign names, fetching it where it is not there. Blocks while a file is hashed.
+pub async fn find_model(
+    name: &str,
+    expected_sha256: Option<&str>,
+    places: &ModelPlaces,
+) -> Result<ModelFile, ModelError> {
+    if !S3Object::is_address(name) {
+        return locate_model(name, expected_sha256, places);
+    }
+    let object = S3Object::open(name, &places.s3).await.map_err(FetchError::from)?;
+    let cache = ModelCache::new(&places.cache, places.cache_bytes);
+    let found = cache.take(&object, expected_sha256).await?;
+    let pin = ModelPin { name: short_name(name), sha256: found.sha256 };
+    Ok(ModelFile { path: found.path, pin, held: Some(Arc::new(found.held)) })
+}
+
+fn locate_model(
     name: &str,
     expected_sha256: Option<&str>,
     places: &ModelPlaces,
@@ -93,18 +137,27 @@ pub fn locate_model(
         let hint = if name.contains(['/', '.']) {
             String::new()
         } else {
-            "; write `demo` for the bundled model, a path to a GGUF file, or hf://owner/repository/file.gguf"
+            "; write `demo` for the bundled model, a path to a GGUF file, s3://bucket/key.gguf, or \
+             hf://owner/repository/file.gguf"
                 .into()
         };
         return Err(ModelError::Missing { path, hint });
     }
     let sha256 = file_sha256(&path, &places.cache)?;
-    if let Some(expected) = expected_sha256
-        && !expected.eq_ignore_ascii_case(&sha256)
-    {
-        return Err(ModelError::Checksum { path, found: sha256, expected: expected.to_ascii_lowercase() });
+    check_sha256(&path, &sha256, expected_sha256)?;
+    Ok(ModelFile { path, pin: ModelPin { name: short_name(name), sha256 }, held: None })
+}
+
+/// Fails where a file is not the one that was asked for.
+pub(crate) fn check_sha256(path: &Path, found: &str, expected: Option<&str>) -> Result<(), ModelError> {
+    match expected {
+        Some(expected) if !expected.eq_ignore_ascii_case(found) => Err(ModelError::Checksum {
+            path: path.to_owned(),
+            found: found.to_owned(),
+            expected: expected.to_ascii_lowercase(),
+        }),
+        _ => Ok(()),
     }
-    Ok(ModelFile { path, pin: ModelPin { name: short_name(name), sha256 } })
 }
 
 /// The name that queues and reports show: the file's stem.
@@ -134,7 +187,12 @@ mod tests {
     #[test]
     fn a_missing_model_a_bad_address_and_a_wrong_checksum_say_what_to_do() {
         let folder = tempfile::tempdir().unwrap();
-        let places = ModelPlaces { base: folder.path().into(), cache: folder.path().join("cache") };
+        let places = ModelPlaces {
+            base: folder.path().into(),
+            cache: folder.path().join("cache"),
+            cache_bytes: crate::CACHE_BYTES,
+            s3: S3Settings::default(),
+        };
         let error = |name: &str, sha: Option<&str>| locate_model(name, sha, &places).unwrap_err().to_string();
         assert!(error("tiny", None).contains("write `demo`"));
         assert!(error("models/none.gguf", None).contains("models/none.gguf"));

@@ -1,4 +1,5 @@
-//! Recipients from a file, streamed: memory does not grow with the file, and no record is lost silently.
+//! Recipients from a file, streamed: memory does not grow with the file, and no record is lost silently. CSV and JSONL may
+//! be packed with gzip or zstd; Parquet packs itself.
 //!
 //! [`AudienceReader`] yields every record with its ordinal, a bad one with a code that says why. [`scan`] is the first
 //! pass over the file: it counts, hashes, and finds duplicate ids and segments. Messages name lines and columns, never
@@ -10,15 +11,18 @@ mod detect;
 mod duplicates;
 mod error;
 mod json_record;
+mod parquet_rows;
+mod parquet_text;
 mod reader;
 mod scan;
 mod separator;
 mod sort;
 mod split;
+mod text_rows;
 mod text_source;
 mod window;
 
-pub use detect::Detected;
+pub use detect::{Detected, FileFormat};
 pub use duplicates::Duplicates;
 pub use error::{AudienceError, RecordError};
 pub use reader::{AudienceOptions, AudienceReader, Record, Records};

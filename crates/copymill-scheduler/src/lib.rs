@@ -19,8 +19,8 @@ mod tracker;
 mod window;
 
 pub use intake::{
-    Acceptance, Checked, OrUserError, Prepared, accept, check, differences, kind_definition, load, locate,
-    prepare, unknown_kind, user_error,
+    Acceptance, Checked, OrUserError, Places, Prepared, accept, check, differences, kind_definition, load,
+    locate, prepare, unknown_kind, user_error,
 };
 pub use lead::{Ended, Leader, Notes, Signals};
 pub use lease::{HOLD, Lease, LeaseError, TAKEOVER};

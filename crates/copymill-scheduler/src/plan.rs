@@ -12,7 +12,7 @@ use copymill_store::{Condition, Put, Store};
 use tokio::sync::mpsc::Sender;
 
 use crate::{
-    audience::{AudienceOptions, AudienceReader, Duplicates},
+    audience::{AudienceOptions, Duplicates},
     source::SourceFile,
 };
 
@@ -100,12 +100,12 @@ pub async fn resume_point(
 pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Result<()> {
     let MessagePlan { campaign, source, options, mut duplicates, rows_per_chunk, from } = plan;
     let pilot = campaign.file.pilot.unwrap_or_default();
-    let mut reader = AudienceReader::open(source.path(), options)?;
+    let mut reader = source.open(options)?;
     let columns = reader.columns().to_vec();
     if columns != campaign.columns {
         bail!(
             "the columns of {} changed since the campaign was accepted; use --fresh",
-            source.path().display()
+            reader.name().display()
         );
     }
     let id_column = columns.iter().position(|column| *column == campaign.file.audience.id).unwrap_or(0);
@@ -148,9 +148,10 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
             }
         }
     }
+    let name = reader.name().to_owned();
     let (sha256, _) = reader.into_digest()?;
     if sha256 != campaign.source.sha256 {
-        bail!("{} changed while it was read; put the old file back, or use --fresh", source.path().display());
+        bail!("{} changed while it was read; put the old file back, or use --fresh", name.display());
     }
     send(&mut rows);
     Ok(())

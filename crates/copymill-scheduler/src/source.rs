@@ -7,10 +7,11 @@ use std::{
 
 use anyhow::{Context, bail};
 use copymill_campaign::{Accepted, CampaignFile};
-use copymill_store::Store;
+use copymill_store::{S3Object, Store};
 use tempfile::TempPath;
 
 use crate::{
+    Places,
     audience::{AudienceError, AudienceOptions, AudienceReader, AudienceScan, Duplicates, scan},
     plan::{MessagePlan, ResumePoint, rows_per_chunk},
 };
@@ -19,22 +20,62 @@ use crate::{
 pub const SEGMENT_COPIES: usize = 10_000;
 
 /// A file that an audience is read from.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub enum SourceFile {
     /// The user's own.
     Own(PathBuf),
-    /// A copy of an object, removed when dropped.
-    Copy(TempPath),
+    /// A copy of an object, removed with the last clone.
+    Copy {
+        /// Where it is.
+        path: Arc<TempPath>,
+        /// What the campaign calls it.
+        name: String,
+    },
 }
 
 impl SourceFile {
+    /// The file that a campaign or a command names: a path below `base`, or `s3://bucket/key`, of which a copy is fetched
+    /// into `places.scratch`.
+    pub async fn find(named: &str, base: &Path, places: &Places) -> anyhow::Result<Self> {
+        if !S3Object::is_address(named) {
+            return Ok(Self::Own(base.join(named)));
+        }
+        let object = S3Object::open(named, &places.s3).await?;
+        let path = scratch_file(&places.scratch)?;
+        object.fetch(&path).await?;
+        Ok(Self::Copy { path: Arc::new(path), name: named.to_owned() })
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         match self {
             Self::Own(path) => path,
-            Self::Copy(path) => path,
+            Self::Copy { path, .. } => path,
         }
     }
+
+    /// Where its content is from: an absolute path, or an address.
+    pub fn location(&self) -> std::io::Result<String> {
+        match self {
+            Self::Own(path) => Ok(std::path::absolute(path)?.display().to_string()),
+            Self::Copy { name, .. } => Ok(name.clone()),
+        }
+    }
+
+    /// Begins to read it.
+    pub fn open(&self, options: AudienceOptions) -> Result<AudienceReader, AudienceError> {
+        let name = match self {
+            Self::Own(_) => None,
+            Self::Copy { name, .. } => Some(name.clone()),
+        };
+        AudienceReader::open(self.path(), AudienceOptions { name, ..options })
+    }
+}
+
+/// A file of its own in a scratch folder.
+fn scratch_file(folder: &Path) -> anyhow::Result<TempPath> {
+    let made = std::fs::create_dir_all(folder).and_then(|()| tempfile::NamedTempFile::new_in(folder));
+    Ok(made.with_context(|| format!("no file can be made in {}", folder.display()))?.into_temp_path())
 }
 
 /// An audience that was scanned.
@@ -61,7 +102,7 @@ impl Source {
     /// Reads the audience once: counts, hashes, finds duplicate ids and segments. Blocks.
     pub fn scan(from: SourceFile, file: &CampaignFile) -> Result<Self, AudienceError> {
         let options = AudienceOptions::of(&file.audience);
-        let reader = AudienceReader::open(from.path(), options.clone())?;
+        let reader = from.open(options.clone())?;
         let columns = reader.columns().to_vec();
         let limit = SEGMENT_COPIES / file.variants.max(1) as usize;
         let AudienceScan { records, duplicates, segments, sha256, bytes } =
@@ -73,14 +114,13 @@ impl Source {
     pub async fn fetch(store: &dyn Store, campaign: &Accepted, scratch: &Path) -> anyhow::Result<Self> {
         let pin = &campaign.source;
         let key = pin.key.as_deref().context("the campaign names no object with its audience")?;
-        let copy = tempfile::NamedTempFile::new_in(scratch)
-            .with_context(|| format!("no file can be made in {}", scratch.display()))?
-            .into_temp_path();
+        let copy = scratch_file(scratch)?;
         if store.download(key, &copy).await?.is_none() {
             bail!("the audience {key} is missing in {}", store.describe());
         }
         let file = campaign.file.clone();
-        let source = tokio::task::spawn_blocking(move || Self::scan(SourceFile::Copy(copy), &file)).await??;
+        let copy = SourceFile::Copy { path: Arc::new(copy), name: file.audience.source.clone() };
+        let source = tokio::task::spawn_blocking(move || Self::scan(copy, &file)).await??;
         if source.sha256 != pin.sha256 {
             bail!("the audience {key} in {} changed since the campaign was accepted", store.describe());
         }

@@ -2,6 +2,7 @@
 
 mod client;
 mod failure;
+mod object;
 mod put;
 mod transfer;
 
@@ -15,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use crate::key::{PREFIX_BYTES_MAX, validate_key};
 use crate::store::{Condition, Listed, Object, Put, Store, StoreError};
 use failure::{Failing, is_missing};
+pub use object::{FetchError, S3Object, Version, free_bytes};
 
 /// Keys of one page; S3 gives no more.
 const PAGE: i32 = 1000;

@@ -2,12 +2,12 @@
 
 mod settings;
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
 use copymill_campaign::ModelPin;
-use copymill_model::{ModelHeader, ModelPlaces, locate_model};
+use copymill_model::{ModelHeader, find_model};
 use copymill_service::{
     Shutdown,
     process::{self, Program},
@@ -25,8 +25,9 @@ pub async fn main() -> ExitCode {
         name: "copymill-worker",
         about: "Generates the messages of campaigns: takes chunks from the broker, puts outputs into the store",
         version: env!("CARGO_PKG_VERSION"),
-        settings: "  COPYMILL_WORKER__MODEL      demo, a path, or hf://owner/repository/file.gguf\n  \
+        settings: "  COPYMILL_WORKER__MODEL      demo, a path, s3://bucket/key.gguf, or hf://owner/repository/file.gguf\n  \
                    COPYMILL_WORKER__CACHE      folder for models\n  \
+                   COPYMILL_WORKER__CACHE_BYTES  bytes of models from s3:// that are kept in it (64 GiB)\n  \
                    COPYMILL_WORKER__GRACE_S    seconds that chunks in hand may go on after SIGTERM\n  \
                    COPYMILL_WORKER__WATCHDOG_S seconds without progress after which the process ends\n  \
                    COPYMILL_WORKER__ENGINE__SLOTS, __THREADS, __GPU_LAYERS   chosen from the machine where not set",
@@ -36,10 +37,10 @@ pub async fn main() -> ExitCode {
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let section = &settings.worker;
-    let places = ModelPlaces { base: Path::new("").to_owned(), cache: section.cache.clone() };
-    let (name, sha256) = (section.model.clone(), section.model_sha256.clone());
-    let file = tokio::task::spawn_blocking(move || locate_model(&name, sha256.as_deref(), &places)).await??;
-    let header = ModelHeader::read(file)?;
+    let places = settings.model_places();
+    let finding = find_model(&section.model, section.model_sha256.as_deref(), &places);
+    let Some(file) = shutdown.unless_draining(finding).await else { return Ok(()) };
+    let header = ModelHeader::read(file?)?;
     let model = load_model(&header, section.engine.of_model(&header.file.path)).await?;
     tracing::info!(
         model = header.file.pin.name,

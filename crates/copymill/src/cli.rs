@@ -100,15 +100,15 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
     let ended = runtime.block_on(async {
         match command {
-            Command::Init(command) => command.execute(),
-            Command::Validate(command) => command.execute(settings),
+            Command::Init(command) => command.execute(settings).await,
+            Command::Validate(command) => command.execute(settings).await,
             Command::Preview(command) => command.execute(settings).await,
             Command::Run(command) => command.execute(settings).await,
             Command::Verify(command) => command.execute().await,
             Command::Report(command) => command.execute().await,
             Command::Generate(command) => command.execute(settings).await,
             Command::Kinds(command) => command.execute(),
-            Command::Models(command) => command.execute(settings),
+            Command::Models(command) => command.execute(settings).await,
             Command::Schema(command) => command.execute(),
             Command::Bench(command) => command.execute(settings).await,
             Command::Submit(command) => command.execute(settings).await,

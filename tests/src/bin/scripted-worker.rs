@@ -1,10 +1,10 @@
 //! A worker as it is, with answers from a script in place of a model: for tests of what kills workers, and for
 //! measuring everything but the model. What the script does stands in `SCRIPT_…` variables.
 
-use std::{path::Path, process::ExitCode, sync::Arc, time::Duration};
+use std::{process::ExitCode, sync::Arc, time::Duration};
 
 use copymill_engine::{ByteTokenizer, Request, ScriptedAnswer, ScriptedEngine};
-use copymill_model::{ModelHeader, ModelPlaces, locate_model};
+use copymill_model::{ModelHeader, find_model};
 use copymill_service::process::{self, Program};
 use copymill_tokenizer::PromptEncoder;
 use copymill_worker::program::{Settings, serve};
@@ -26,8 +26,8 @@ const POST: &str = r##"{"post":"[[brand]] is back on the trail. Have a look at [
 #[tokio::main]
 async fn main() -> ExitCode {
     process::run(PROGRAM, |settings: Settings, shutdown| async move {
-        let places = ModelPlaces { base: Path::new("").to_owned(), cache: settings.worker.cache.clone() };
-        let header = ModelHeader::read(locate_model(&settings.worker.model, None, &places)?)?;
+        let file = find_model(&settings.worker.model, None, &settings.model_places()).await?;
+        let header = ModelHeader::read(file)?;
         let generator = Generator {
             engine: Arc::new(engine()?),
             encoder: Arc::new(PromptEncoder::new(Arc::new(ByteTokenizer), &header.gguf)?),

@@ -13,6 +13,7 @@ mod local;
 mod object_faults;
 mod poison;
 mod scheduler_faults;
+mod sources;
 mod store_faults;
 mod unconditional;
 mod worker_faults;

@@ -5,7 +5,7 @@ use std::{fs, path::Path};
 use copymill_tests::repository;
 
 /// Libraries that only one crate names.
-const OWNERS: [(&str, &str); 9] = [
+const OWNERS: [(&str, &str); 10] = [
     ("aws-sdk-s3", "copymill-store"),
     ("axum", "copymill-scheduler"),
     ("hf-hub", "copymill-model"),
@@ -13,6 +13,7 @@ const OWNERS: [(&str, &str); 9] = [
     ("llama-cpp-2", "copymill-engine"),
     ("llguidance", "copymill-engine"),
     ("mrml", "copymill-content"),
+    ("parquet", "copymill-scheduler"),
     ("prometheus", "copymill-service"),
     ("tokenizers", "copymill-tokenizer"),
 ];

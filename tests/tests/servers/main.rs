@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test that cannot go on fails")]
 
+mod model_cache;
 mod rabbitmq;
 mod s3;
 mod tls;

@@ -33,7 +33,7 @@ fn write_file(text: &mut String, guess: &Guess, columns: &[String], source: &str
     writeln!(text, "language: en")?;
     writeln!(
         text,
-        "model: demo                      # bundled; or a path to a GGUF file, or hf://owner/repo/file.gguf\n"
+        "model: demo                      # bundled; or a path to a GGUF file, s3://bucket/key.gguf, hf://owner/repo/file.gguf\n"
     )?;
     write_audience(text, guess, columns, source)?;
     text.write_str(FOOT)

@@ -28,7 +28,7 @@ pub(super) fn read(
     let mut values = Vec::with_capacity(fields);
     for (&end, column) in ends.iter().zip(columns) {
         let field = &text[start..end];
-        check_length(field, column, line)?;
+        check_length(field.len(), column, || at_line(line))?;
         values.push(unquote(field));
         start = end + 1;
     }
@@ -62,16 +62,18 @@ pub(super) fn check_text(bytes: &[u8], line: u64) -> Result<&str, RecordError> {
     Ok(text)
 }
 
-/// Checks a field's length.
-pub(super) fn check_length(field: &str, column: &str, line: u64) -> Result<(), RecordError> {
-    if field.len() <= FIELD_BYTES_MAX {
+/// Checks a field's length; `place` says where it stands.
+pub(super) fn check_length(
+    bytes: usize,
+    column: &str,
+    place: impl FnOnce() -> String,
+) -> Result<(), RecordError> {
+    if bytes <= FIELD_BYTES_MAX {
         return Ok(());
     }
-    let message = format!(
-        "{}: the column {column:?} has {} bytes; at most {FIELD_BYTES_MAX} are read",
-        at_line(line),
-        field.len()
-    );
+    let place = place();
+    let message =
+        format!("{place}: the column {column:?} has {bytes} bytes; at most {FIELD_BYTES_MAX} are read");
     Err(RecordError::new("field_too_large", message))
 }
 

@@ -1,17 +1,13 @@
-//! What a file is: its encoding, and whether it is CSV or JSONL.
+//! What a file is: how it is packed, its format, its encoding.
 
-use std::{
-    fmt,
-    fs::File,
-    io::{self, Seek, SeekFrom},
-    path::Path,
-};
+use std::{fmt, fs::File, io, path::Path};
 
 use chardetng::{EncodingDetector, Iso2022JpDetection, Utf8Detection};
 use copymill_campaign::Separator;
+use copymill_store::{PackedFile, Packing, read_full};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE};
 
-use super::{error::AudienceError, separator, text_source::read_full};
+use super::{error::AudienceError, separator};
 
 /// Bytes looked at to find the encoding. A character that appears later only is read as the ones before it were.
 const SNIFFED_BYTES_MAX: usize = 8 * 1024 * 1024;
@@ -19,32 +15,75 @@ const PIECE_BYTES: usize = 64 * 1024;
 /// Broken sequences up to which odd bytes are damage to a few rows rather than signs of another encoding.
 const DAMAGED_MAX: u64 = 4;
 
+/// Format of an audience file.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum FileFormat {
+    /// Fields with a separator between them.
+    Csv,
+    /// One JSON object per line.
+    JsonLines,
+    /// Apache Parquet.
+    Parquet,
+}
+
 /// What was found out about an audience, for the line that a run begins with.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Detected {
+    /// Format.
+    pub format: FileFormat,
+    /// How the file is packed.
+    pub packing: Packing,
     /// Name of the encoding, such as `UTF-8`.
     pub encoding: &'static str,
-    /// Separator; none for JSONL.
+    /// Separator of CSV.
     pub separator: Option<Separator>,
     /// Number of columns.
     pub columns: usize,
 }
 
+impl Detected {
+    /// A Parquet file: its text is UTF-8, and it packs its pages itself.
+    pub(super) fn parquet(columns: usize) -> Self {
+        let (format, packing) = (FileFormat::Parquet, Packing::Plain);
+        Self { format, packing, encoding: UTF_8.name(), separator: None, columns }
+    }
+}
+
 impl fmt::Display for Detected {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.separator {
-            Some(separator) => write!(f, "CSV separated by {}", separator::word(separator))?,
-            None => f.write_str("JSONL")?,
+        match (self.format, self.separator) {
+            (FileFormat::Parquet, _) => f.write_str("Parquet")?,
+            (FileFormat::Csv, Some(separator)) => {
+                write!(f, "CSV separated by {}", separator::word(separator))?
+            }
+            (FileFormat::Csv, None) => f.write_str("CSV")?,
+            (FileFormat::JsonLines, _) => f.write_str("JSONL")?,
+        }
+        if self.packing != Packing::Plain {
+            write!(f, ", {}", self.packing)?;
+        }
+        if self.format != FileFormat::Parquet {
+            write!(f, ", {}", self.encoding)?;
         }
         let plural = if self.columns == 1 { "" } else { "s" };
-        write!(f, ", {}, {} column{plural}", self.encoding, self.columns)
+        write!(f, ", {} column{plural}", self.columns)
     }
+}
+
+/// What a Parquet file begins with; one whose footer is encrypted begins otherwise.
+const PARQUET: &[u8; 4] = b"PAR1";
+
+/// Whether a file is a Parquet file.
+pub(super) fn is_parquet(path: &Path) -> io::Result<bool> {
+    let mut head = [0; PARQUET.len()];
+    let length = read_full(&mut File::open(path)?, &mut head)?;
+    Ok(head[..length] == *PARQUET)
 }
 
 /// Finds the encoding: a byte order mark, else what the user says, else what the bytes look like.
 pub(super) fn encoding(
     path: &Path,
-    file: &mut File,
+    file: &mut PackedFile,
     wanted: Option<&str>,
 ) -> Result<&'static Encoding, AudienceError> {
     let read = |error| AudienceError::io(path, error);
@@ -73,14 +112,17 @@ fn named(path: &Path, label: &str) -> Result<&'static Encoding, AudienceError> {
 
 /// Says what the file is where it is a known kind that is no text.
 fn refuse_other_files(path: &Path, head: &[u8]) -> Result<(), AudienceError> {
-    const KINDS: [(&[u8], &str); 9] = [
+    const KINDS: [(&[u8], &str); 12] = [
         (b"PK\x03\x04", "it is an Excel workbook or another ZIP archive; export the sheet as CSV UTF-8"),
         (b"\xd0\xcf\x11\xe0", "it is an Excel workbook; export the sheet as CSV UTF-8"),
-        (b"PAR1", "it is a Parquet file; export it as CSV or JSONL"),
+        (PARQUET, "it is a Parquet file that was packed again; unpack it"),
+        (b"PARE", "it is an encrypted Parquet file; write it without encryption"),
         (b"SQLite format 3", "it is an SQLite database; export the table as CSV"),
-        (b"\x1f\x8b", "it is compressed with gzip; unpack it first"),
-        (b"\x28\xb5\x2f\xfd", "it is compressed with zstd; unpack it first"),
-        (b"%PDF", "it is a PDF; name a CSV or JSONL file"),
+        (b"\x1f\x8b", "it is packed twice; unpack it once"),
+        (b"\x28\xb5\x2f\xfd", "it is packed twice; unpack it once"),
+        (b"BZh", "it is packed with bzip2; pack it with gzip or zstd"),
+        (b"\xfd7zXZ", "it is packed with xz; pack it with gzip or zstd"),
+        (b"%PDF", "it is a PDF; name a CSV, JSONL or Parquet file"),
         (b"\xff\xfe\x00\x00", "its encoding is UTF-32; save it as UTF-8"),
         (b"\x00\x00\xfe\xff", "its encoding is UTF-32; save it as UTF-8"),
     ];
@@ -138,7 +180,7 @@ impl Utf8Evidence {
 }
 
 /// UTF-8 where the file is UTF-8 but for a few rows; else what the bytes are most likely.
-fn guess(file: &mut File) -> io::Result<&'static Encoding> {
+fn guess(file: &mut PackedFile) -> io::Result<&'static Encoding> {
     let mut evidence = Utf8Evidence::default();
     let mut kept = Vec::new();
     each_piece(file, |bytes, _| {
@@ -159,8 +201,8 @@ fn guess(file: &mut File) -> io::Result<&'static Encoding> {
     Ok(detector.guess(None, Utf8Detection::Deny))
 }
 
-fn each_piece(file: &mut File, mut take: impl FnMut(&[u8], bool)) -> io::Result<()> {
-    file.seek(SeekFrom::Start(0))?;
+fn each_piece(file: &mut PackedFile, mut take: impl FnMut(&[u8], bool)) -> io::Result<()> {
+    file.go_to(0)?;
     let mut piece = vec![0; PIECE_BYTES];
     for _ in 0..SNIFFED_BYTES_MAX / PIECE_BYTES {
         let count = read_full(file, &mut piece)?;

@@ -6,6 +6,7 @@ use std::{
 };
 
 use copymill_campaign::nearest;
+use copymill_store::PackedError;
 
 /// Files of a folder that are looked at for a near miss.
 const NEIGHBOURS_MAX: usize = 1_000;
@@ -52,8 +53,13 @@ impl AudienceError {
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned(), hint: near_miss(path) },
-            io::ErrorKind::IsADirectory => Self::unusable(path, "it is a folder; name a CSV or JSONL file"),
-            _ => Self::Unreadable { path: path.to_owned(), source },
+            io::ErrorKind::IsADirectory => {
+                Self::unusable(path, "it is a folder; name a CSV, JSONL or Parquet file")
+            }
+            _ => match source.get_ref().and_then(|inner| inner.downcast_ref::<PackedError>()) {
+                Some(packed) => Self::unusable(path, packed.to_string()),
+                None => Self::Unreadable { path: path.to_owned(), source },
+            },
         }
     }
 }

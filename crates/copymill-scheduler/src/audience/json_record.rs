@@ -8,7 +8,8 @@ use serde_json::value::RawValue;
 use super::{
     csv_record::{check_length, check_text},
     error::RecordError,
-    reader::{KEY_RECORDS, at_line},
+    reader::at_line,
+    text_rows::KEY_RECORDS,
 };
 
 /// Reads a line. Numbers stay as they are written, null and keys that are not there are empty.
@@ -89,7 +90,7 @@ impl Row<'_> {
         if value.contains('\0') {
             return Err(RecordError::new("null_byte", format!("{line}: a null character in {column:?}")));
         }
-        check_length(&value, column, self.line)?;
+        check_length(value.len(), column, || at_line(self.line))?;
         self.values[index] = Some(value);
         Ok(())
     }

@@ -1,27 +1,15 @@
-//! Reads records one by one.
+//! Reads records one by one, whatever the format of the file.
 
-use std::{
-    fs::File,
-    io,
-    path::{Path, PathBuf},
-};
+use std::path::{Path, PathBuf};
 
 use copymill_campaign::{Audience, Separator};
-use encoding_rs::Encoding;
 
 use super::{
-    RECORD_BYTES_MAX, columns, csv_record,
     detect::{self, Detected},
     error::{AudienceError, RecordError},
-    json_record,
-    separator::{self, Found},
-    split::{Cut, CutKind, Splitter},
-    text_source::{Digested, TextSource},
-    window::Window,
+    parquet_rows::ParquetRows,
+    text_rows::TextRows,
 };
-
-/// Records of a JSONL file whose keys are its columns.
-pub(super) const KEY_RECORDS: usize = 1_000;
 
 /// How an audience is read. What is not said is detected.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -32,6 +20,8 @@ pub struct AudienceOptions {
     pub encoding: Option<String>,
     /// The id column: a record without a value there is an error. None asks for no id.
     pub id: Option<String>,
+    /// What the file is called where its path is a copy's: in messages, and for what its ending tells.
+    pub name: Option<String>,
 }
 
 impl AudienceOptions {
@@ -41,6 +31,7 @@ impl AudienceOptions {
             separator: audience.separator,
             encoding: audience.encoding.clone(),
             id: Some(audience.id.clone()),
+            name: None,
         }
     }
 }
@@ -54,36 +45,35 @@ pub struct Record {
     pub values: Result<Vec<String>, RecordError>,
 }
 
-enum Format {
-    Csv,
-    JsonLines(json_record::Columns),
+enum Rows {
+    Text(TextRows),
+    Parquet(ParquetRows),
 }
 
 /// An audience that is being read: every record once, in order, in bounded memory.
 pub struct AudienceReader {
-    path: PathBuf,
-    window: Window,
-    splitter: Splitter,
-    format: Format,
+    name: PathBuf,
+    rows: Rows,
     columns: Vec<String>,
     id: Option<usize>,
     detected: Detected,
     next_ordinal: u64,
-    /// Bytes of the record that was cut last; the window still holds them.
-    current: Option<usize>,
 }
 
 impl AudienceReader {
-    /// Opens a CSV or JSONL file, detects what the options leave open, and reads the names of the columns.
+    /// Opens a CSV, JSONL or Parquet file, detects what the options leave open, and reads the names of the columns.
     pub fn open(path: &Path, options: AudienceOptions) -> Result<Self, AudienceError> {
-        let mut file = File::open(path).map_err(|error| AudienceError::io(path, error))?;
-        if file.metadata().is_ok_and(|metadata| metadata.is_dir()) {
-            return Err(AudienceError::io(path, io::ErrorKind::IsADirectory.into()));
-        }
-        let encoding = detect::encoding(path, &mut file, options.encoding.as_deref())?;
-        let opening = Opening { path, encoding };
-        let mut reader =
-            if opening.is_json_lines()? { opening.json_lines()? } else { opening.csv(options.separator)? };
+        let name = options.name.as_ref().map_or_else(|| path.to_owned(), PathBuf::from);
+        let is_parquet = detect::is_parquet(path).map_err(|error| AudienceError::io(&name, error))?;
+        let (rows, columns, detected) = if is_parquet {
+            let (rows, columns) = ParquetRows::open(path, &name)?;
+            let detected = Detected::parquet(columns.len());
+            (Rows::Parquet(rows), columns, detected)
+        } else {
+            let (rows, columns, detected) = TextRows::open(path, &name, &options)?;
+            (Rows::Text(rows), columns, detected)
+        };
+        let mut reader = Self { name, rows, columns, id: None, detected, next_ordinal: 0 };
         reader.id = options.id.map(|id| reader.column(&id)).transpose()?;
         Ok(reader)
     }
@@ -98,7 +88,7 @@ impl AudienceReader {
         self.columns.iter().position(|column| column == name).ok_or_else(|| {
             let near = copymill_campaign::nearest(name, self.columns.iter().map(String::as_str));
             let hint = near.map_or_else(String::new, |near| format!("; did you mean {near:?}?"));
-            AudienceError::unusable(&self.path, format!("it has no column {name:?}{hint}"))
+            AudienceError::unusable(&self.name, format!("it has no column {name:?}{hint}"))
         })
     }
 
@@ -112,68 +102,57 @@ impl AudienceReader {
         &self.detected
     }
 
-    /// The file.
-    pub fn path(&self) -> &Path {
-        &self.path
+    /// What the file is called.
+    pub fn name(&self) -> &Path {
+        &self.name
     }
 
     /// Passes over records, to go on where an earlier run stopped. Fails where the file has fewer.
     pub fn skip(&mut self, records: u64) -> Result<(), AudienceError> {
-        for skipped in 0..records {
-            if self.cut()?.is_none() {
-                let reason =
-                    format!("it has {skipped} records and had {records} before; did the file change?");
-                return Err(AudienceError::unusable(&self.path, reason));
-            }
+        let skipped = match &mut self.rows {
+            Rows::Text(rows) => rows.skip(records).map_err(|error| AudienceError::io(&self.name, error))?,
+            Rows::Parquet(rows) => rows.skip(records)?,
+        };
+        self.next_ordinal += skipped;
+        if skipped == records {
+            return Ok(());
         }
-        Ok(())
+        let reason = format!("it has {skipped} records and had {records} before; did the file change?");
+        Err(AudienceError::unusable(&self.name, reason))
     }
 
     /// The next record; none at the end. Fails only where the file cannot be read on.
     pub fn next_record(&mut self) -> Result<Option<Record>, AudienceError> {
-        let Some((ordinal, cut)) = self.cut()? else { return Ok(None) };
-        let values = self.values(cut);
-        Ok(Some(Record { ordinal, values }))
-    }
-
-    /// Reads to the end of the file and returns SHA-256 in hexadecimal and size of all its bytes.
-    pub fn into_digest(self) -> Result<(String, u64), AudienceError> {
-        let digested =
-            self.window.into_source().digest().map_err(|error| AudienceError::io(&self.path, error))?;
-        let Digested { sha256, bytes } = digested;
-        Ok((sha256, bytes))
-    }
-
-    /// Cuts the next record and gives it its ordinal. The window holds its bytes until the next one is cut.
-    fn cut(&mut self) -> Result<Option<(u64, Cut)>, AudienceError> {
-        if let Some(length) = self.current.take() {
-            self.window.advance(length);
-        }
-        let cut =
-            self.splitter.next(&mut self.window).map_err(|error| AudienceError::io(&self.path, error))?;
-        let Some(cut) = cut else { return Ok(None) };
-        if let CutKind::Record(length) = cut.kind {
-            self.current = Some(length);
-        }
+        let next = match &mut self.rows {
+            Rows::Text(rows) => {
+                rows.next(&self.columns).map_err(|error| AudienceError::io(&self.name, error))?
+            }
+            Rows::Parquet(rows) => rows.next(&self.columns)?,
+        };
+        let Some(values) = next else { return Ok(None) };
         let ordinal = self.next_ordinal;
         self.next_ordinal += 1;
-        Ok(Some((ordinal, cut)))
+        Ok(Some(Record { ordinal, values: values.and_then(|values| self.with_id(values)) }))
     }
 
-    fn values(&self, cut: Cut) -> Result<Vec<String>, RecordError> {
-        let CutKind::Record(length) = cut.kind else { return Err(cut_error(cut)) };
-        let bytes = &self.window.held()[..length];
-        let line = cut.lines.0;
-        let values = match &self.format {
-            Format::Csv => {
-                let (ends, fields) = (self.splitter.field_ends(), self.splitter.field_count());
-                csv_record::read(bytes, csv_record::Cuts { ends, fields }, &self.columns, line)?
-            }
-            Format::JsonLines(columns) => json_record::read(bytes, columns, line)?,
+    /// Reads to the end of the file and returns SHA-256 in hexadecimal and size of all its bytes as they are stored.
+    pub fn into_digest(self) -> Result<(String, u64), AudienceError> {
+        let digested = match self.rows {
+            Rows::Text(rows) => rows.digest(),
+            Rows::Parquet(rows) => rows.digest(),
         };
+        let digested = digested.map_err(|error| AudienceError::io(&self.name, error))?;
+        Ok((digested.sha256, digested.bytes))
+    }
+
+    fn with_id(&self, values: Vec<String>) -> Result<Vec<String>, RecordError> {
         match self.id {
             Some(id) if values[id].trim().is_empty() => {
-                let message = format!("{}: the id column {:?} is empty", at_line(line), self.columns[id]);
+                let place = match &self.rows {
+                    Rows::Text(rows) => at_line(rows.line()),
+                    Rows::Parquet(_) => at_row(self.next_ordinal),
+                };
+                let message = format!("{place}: the id column {:?} is empty", self.columns[id]);
                 Err(RecordError::new("missing_id", message))
             }
             _ => Ok(values),
@@ -212,139 +191,12 @@ impl Iterator for Records {
     }
 }
 
-/// A file whose encoding is known.
-struct Opening<'a> {
-    path: &'a Path,
-    encoding: &'static Encoding,
-}
-
-impl Opening<'_> {
-    /// The text from its beginning.
-    fn window(&self) -> io::Result<Window> {
-        Ok(Window::new(TextSource::new(File::open(self.path)?, self.encoding)?))
-    }
-
-    fn is_json_lines(&self) -> Result<bool, AudienceError> {
-        let extension = self.path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-        let first = self.first_byte().map_err(|error| AudienceError::io(self.path, error))?;
-        if first == Some(b'[') && !extension.eq_ignore_ascii_case("csv") {
-            let reason = "it is a JSON list; write one object per line, without commas between them (JSONL)";
-            return Err(AudienceError::unusable(self.path, reason));
-        }
-        Ok(["jsonl", "ndjson", "json"].iter().any(|known| extension.eq_ignore_ascii_case(known))
-            || first == Some(b'{'))
-    }
-
-    fn first_byte(&self) -> io::Result<Option<u8>> {
-        let mut window = self.window()?;
-        window.fill()?;
-        Ok(window.held().iter().copied().find(|byte| !byte.is_ascii_whitespace()))
-    }
-
-    fn csv(&self, wanted: Option<Separator>) -> Result<AudienceReader, AudienceError> {
-        let io_error = |error| AudienceError::io(self.path, error);
-        let found = match wanted {
-            Some(separator) => Found { separator, declared: false },
-            None => separator::detect::<io::Error>(|| self.window()).map_err(io_error)?,
-        };
-        let mut window = self.window().map_err(io_error)?;
-        let mut splitter = Splitter::csv(separator::byte(found.separator));
-        if found.declared {
-            splitter.skip_line(&mut window).map_err(io_error)?;
-        }
-        let fail = |reason: &str| AudienceError::unusable(self.path, reason);
-        let cut = splitter.next(&mut window).map_err(io_error)?;
-        let cut = cut.ok_or_else(|| fail("it has blank lines only; the first line must name the columns"))?;
-        let CutKind::Record(length) = cut.kind else {
-            return Err(fail(&format!("the header cannot be read: {}", cut_error(cut).message)));
-        };
-        let names = csv_record::read_header(&window.held()[..length], splitter.field_ends(), cut.lines.0)
-            .map_err(|error| fail(&format!("the header cannot be read: {}", error.message)))?;
-        let columns = columns::check(self.path, names, splitter.field_count())?;
-        window.advance(length);
-        let separator = Some(found.separator);
-        Ok(self.reader(Opened { window, splitter, format: Format::Csv, columns, separator }))
-    }
-
-    fn json_lines(&self) -> Result<AudienceReader, AudienceError> {
-        let io_error = |error| AudienceError::io(self.path, error);
-        let names = self.keys().map_err(io_error)?;
-        let count = names.len();
-        if count == 0 {
-            let reason = "none of its first lines is a JSON object with keys; write one object per line";
-            return Err(AudienceError::unusable(self.path, reason));
-        }
-        let columns = columns::check(self.path, names, count)?;
-        let format = Format::JsonLines(json_record::Columns::new(&columns));
-        let window = self.window().map_err(io_error)?;
-        Ok(self.reader(Opened { window, splitter: Splitter::lines(), format, columns, separator: None }))
-    }
-
-    /// Keys of the first records, in the order in which they appear.
-    fn keys(&self) -> io::Result<Vec<String>> {
-        let (mut window, mut splitter) = (self.window()?, Splitter::lines());
-        let mut keys = indexmap::IndexSet::new();
-        for _ in 0..KEY_RECORDS {
-            let Some(cut) = splitter.next(&mut window)? else { break };
-            if let CutKind::Record(length) = cut.kind {
-                let found = json_record::keys(&window.held()[..length]);
-                keys.extend(found.into_iter().map(|key| key.trim().to_owned()));
-                window.advance(length);
-            }
-        }
-        Ok(keys.into_iter().collect())
-    }
-}
-
-impl Opening<'_> {
-    fn reader(&self, opened: Opened) -> AudienceReader {
-        let Opened { window, splitter, format, columns, separator } = opened;
-        let detected = Detected { encoding: self.encoding.name(), separator, columns: columns.len() };
-        AudienceReader {
-            path: self.path.to_owned(),
-            window,
-            splitter,
-            format,
-            columns,
-            id: None,
-            detected,
-            next_ordinal: 0,
-            current: None,
-        }
-    }
-}
-
-/// A file whose columns are known.
-struct Opened {
-    window: Window,
-    splitter: Splitter,
-    format: Format,
-    columns: Vec<String>,
-    separator: Option<Separator>,
-}
-
-/// What is wrong with a record that could not be cut.
-fn cut_error(cut: Cut) -> RecordError {
-    let (first, last) = cut.lines;
-    let at = if first == last { at_line(first) } else { format!("lines {first} to {last}") };
-    match cut.kind {
-        CutKind::UnclosedQuote => RecordError::new(
-            "unclosed_quote",
-            format!("{at}: a quoted field is not closed; a quote within one is written twice"),
-        ),
-        CutKind::MalformedQuote => RecordError::new(
-            "malformed_quote",
-            format!(
-                "{at}: a quoted field goes on after its closing quote; a quote within one is written twice"
-            ),
-        ),
-        CutKind::TooLarge | CutKind::Record(_) => RecordError::new(
-            "record_too_large",
-            format!("{at}: a record of more than {RECORD_BYTES_MAX} bytes; is a quote not closed?"),
-        ),
-    }
-}
-
+/// A place in a text file.
 pub(super) fn at_line(line: u64) -> String {
     format!("line {line}")
+}
+
+/// A place in a file without lines, counted from 1.
+pub(super) fn at_row(number: u64) -> String {
+    format!("row {number}")
 }

@@ -74,7 +74,7 @@ pub fn scan_within(
         }
     }
     if records == 0 {
-        return Err(AudienceError::unusable(reader.path(), "it has a header and no recipients"));
+        return Err(AudienceError::unusable(reader.name(), "it has a header and no recipients"));
     }
     let duplicates = finder.finish()?;
     let (sha256, bytes) = reader.into_digest()?;

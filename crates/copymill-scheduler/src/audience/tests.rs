@@ -5,6 +5,8 @@ mod encodings;
 mod first_pass;
 mod headers;
 mod json_lines;
+mod packed;
+mod parquet_files;
 mod properties;
 
 use std::{fs, path::PathBuf};

@@ -1,12 +1,9 @@
-//! The file's bytes as UTF-8 text, piece by piece, hashed on the way.
+//! The file's unpacked bytes as UTF-8 text, piece by piece.
 
-use std::{
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-};
+use std::io;
 
+use copymill_store::{Digested, PackedFile, Packing, read_full};
 use encoding_rs::{Decoder, DecoderResult, Encoding, UTF_8};
-use sha2::{Digest, Sha256};
 
 /// Bytes read at once.
 const PIECE_BYTES: usize = 64 * 1024;
@@ -16,51 +13,30 @@ const UNDECODABLE: u8 = 0xff;
 
 /// Text of a file from its beginning.
 pub(super) struct TextSource {
-    file: File,
+    file: PackedFile,
     encoding: &'static Encoding,
     /// None for UTF-8, whose bytes pass as they are and are checked record by record.
     decoder: Option<Decoder>,
     piece: Vec<u8>,
-    /// Bytes of the file read since its beginning.
+    /// Unpacked bytes of the file read since its beginning.
     position: u64,
-    /// Bytes of the file that the hash has seen; ahead of the position after going back.
-    hashed: u64,
-    hash: Sha256,
     /// The end was reached: a decoder must not be called again.
     finished: bool,
     /// Bytes of the mark at the file's beginning that is no text.
     mark: u64,
 }
 
-/// What a file is.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct Digested {
-    /// SHA-256 in hexadecimal.
-    pub(super) sha256: String,
-    pub(super) bytes: u64,
-}
-
 impl TextSource {
-    pub(super) fn new(mut file: File, encoding: &'static Encoding) -> io::Result<Self> {
-        file.seek(SeekFrom::Start(0))?;
+    pub(super) fn new(mut file: PackedFile, encoding: &'static Encoding) -> io::Result<Self> {
+        file.go_to(0)?;
         let decoder = decoder(encoding);
         let piece = vec![0; PIECE_BYTES];
-        Ok(Self {
-            file,
-            encoding,
-            decoder,
-            piece,
-            position: 0,
-            hashed: 0,
-            hash: Sha256::new(),
-            finished: false,
-            mark: 0,
-        })
+        Ok(Self { file, encoding, decoder, piece, position: 0, finished: false, mark: 0 })
     }
 
-    /// Whether going back costs a pass over the file: only a decoder has to begin at the beginning.
+    /// Whether going back costs a pass over the file: a decoder and an unpacker have to begin at the beginning.
     pub(super) fn rewinds_from_start(&self) -> bool {
-        self.decoder.is_some()
+        self.decoder.is_some() || self.file.packing() != Packing::Plain
     }
 
     /// Appends the next piece of text; false at the end of the file.
@@ -70,10 +46,7 @@ impl TextSource {
         }
         let count = read_full(&mut self.file, &mut self.piece)?;
         let at_start = self.position == 0;
-        let seen = usize::try_from(self.hashed - self.position).unwrap_or(usize::MAX).min(count);
-        self.hash.update(&self.piece[seen..count]);
         self.position += count as u64;
-        self.hashed = self.hashed.max(self.position);
         self.finished = count < self.piece.len();
         match &mut self.decoder {
             Some(decoder) => decode(decoder, &self.piece[..count], self.finished, text),
@@ -91,15 +64,14 @@ impl TextSource {
 
     /// Goes back and returns text from `offset` on, with what the last piece holds beyond it.
     pub(super) fn rewind_to(&mut self, offset: u64) -> io::Result<Vec<u8>> {
+        self.finished = false;
         if self.decoder.is_none() {
             self.position = self.mark + offset;
-            self.file.seek(SeekFrom::Start(self.position))?;
-            self.finished = false;
+            self.file.go_to(self.position)?;
             return Ok(Vec::new());
         }
-        self.file.seek(SeekFrom::Start(0))?;
+        self.file.go_to(0)?;
         self.position = 0;
-        self.finished = false;
         self.decoder = decoder(self.encoding);
         let mut text = Vec::new();
         let mut dropped = 0_u64;
@@ -115,33 +87,14 @@ impl TextSource {
         }
     }
 
-    /// Reads to the end and returns what the file is.
-    pub(super) fn digest(mut self) -> io::Result<Digested> {
-        let mut dropped = Vec::new();
-        while self.read_into(&mut dropped)? {
-            dropped.clear();
-        }
-        let sha256 = self.hash.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        Ok(Digested { sha256, bytes: self.hashed })
+    /// Reads what is left of the stored file and returns what it is.
+    pub(super) fn digest(self) -> io::Result<Digested> {
+        self.file.digest()
     }
 }
 
 fn decoder(encoding: &'static Encoding) -> Option<Decoder> {
     (encoding != UTF_8).then(|| encoding.new_decoder_with_bom_removal())
-}
-
-/// Fills the buffer unless the file ends.
-pub(super) fn read_full(file: &mut impl Read, buffer: &mut [u8]) -> io::Result<usize> {
-    let mut filled = 0;
-    while filled < buffer.len() {
-        match file.read(&mut buffer[filled..]) {
-            Ok(0) => break,
-            Ok(count) => filled += count,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(filled)
 }
 
 /// Decodes a piece; every malformed sequence becomes one [`UNDECODABLE`] byte.

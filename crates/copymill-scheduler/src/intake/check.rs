@@ -9,11 +9,15 @@ use anyhow::Context;
 use copymill_campaign::{
     CampaignFile, Inspection, ParsedCampaign, Problem, Problems, check_columns, inspect_campaign, nearest,
 };
-use copymill_model::{ModelFile, ModelHeader, ModelPlaces, locate_model};
+use copymill_model::{ModelFile, ModelHeader, ModelPlaces, find_model};
+use copymill_store::S3Object;
 use serde_json::Value;
 
-use super::{OrUserError, kind_definition, user_error};
-use crate::audience::{AudienceOptions, AudienceReader, Detected};
+use super::{OrUserError, Places, kind_definition, user_error};
+use crate::{
+    SourceFile,
+    audience::{AudienceOptions, Detected},
+};
 
 /// A campaign in which nothing is wrong as far as its files tell.
 pub struct Checked {
@@ -22,7 +26,7 @@ pub struct Checked {
     /// The folder that its paths are relative to.
     pub base: PathBuf,
     /// The audience file.
-    pub audience: PathBuf,
+    pub audience: SourceFile,
     /// Names of its columns.
     pub columns: Vec<String>,
     /// What its format is.
@@ -35,40 +39,33 @@ pub struct Checked {
     pub model: ModelHeader,
 }
 
-/// Checks a campaign file and the files that it names. `cache` is where models are unpacked.
-pub fn check(path: &Path, cache: &Path) -> anyhow::Result<Checked> {
-    check_by(path, cache, &|_| Vec::new())
+/// Checks a campaign file and the files that it names. Blocks while it reads them.
+pub async fn check(path: &Path, places: &Places) -> anyhow::Result<Checked> {
+    check_by(path, places, &|_| Vec::new()).await
 }
 
 /// What a caller has against a campaign. A file is not looked at where there is a problem with the key that names it.
-pub(super) type Rules<'a> = &'a dyn Fn(&ParsedCampaign) -> Vec<Problem>;
+pub(super) type Rules<'a> = &'a (dyn Fn(&ParsedCampaign) -> Vec<Problem> + Send + Sync);
 
 /// Checks by rules of the caller's, too.
-pub(super) fn check_by(path: &Path, cache: &Path, rules: Rules<'_>) -> anyhow::Result<Checked> {
+pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> anyhow::Result<Checked> {
     let text = read_campaign(path)?;
     let shown = path.display().to_string();
     let Inspection { parsed, mut problems } = inspect_campaign(&text, &shown);
     let Some(parsed) = parsed else { return Err(refuse(&shown, problems)) };
     problems.extend(rules(&parsed).into_iter().map(|problem| Problem { path: shown.clone(), ..problem }));
     let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
-    let mut checks = Checks { parsed: &parsed, base: &base, cache, problems };
-    let audience = checks.audience();
+    let mut checks = Checks { parsed: &parsed, base: &base, places, problems };
+    let audience = checks.audience().await;
     let kind = checks.kind();
     let prompt = checks.prompt();
-    let model = checks.model();
+    let model = checks.model().await;
     let problems = checks.problems;
     match (audience, kind, prompt, model) {
-        (Some((columns, detected)), Some(kind), Some(prompt), Some(model)) if problems.is_empty() => {
-            Ok(Checked {
-                audience: base.join(&parsed.file.audience.source),
-                file: parsed.file,
-                base,
-                columns,
-                detected,
-                kind,
-                prompt,
-                model,
-            })
+        (Some((audience, columns, detected)), Some(kind), Some(prompt), Some(model))
+            if problems.is_empty() =>
+        {
+            Ok(Checked { audience, file: parsed.file, base, columns, detected, kind, prompt, model })
         }
         _ => Err(refuse(&shown, problems)),
     }
@@ -84,7 +81,7 @@ impl Checked {
 struct Checks<'a> {
     parsed: &'a ParsedCampaign,
     base: &'a Path,
-    cache: &'a Path,
+    places: &'a Places,
     problems: Vec<Problem>,
 }
 
@@ -97,20 +94,21 @@ impl Checks<'_> {
         self.problems.iter().any(|problem| problem.key == key)
     }
 
-    fn audience(&mut self) -> Option<(Vec<String>, Detected)> {
+    async fn audience(&mut self) -> Option<(SourceFile, Vec<String>, Detected)> {
         if self.has_problem("audience.source") {
             return None;
         }
         let audience = &self.parsed.file.audience;
         // A missing id column is for the check of columns, which knows its place.
         let options = AudienceOptions { id: None, ..AudienceOptions::of(audience) };
-        match AudienceReader::open(&self.base.join(&audience.source), options) {
-            Ok(reader) => {
+        let found = SourceFile::find(&audience.source, self.base, self.places).await;
+        match found.and_then(|file| Ok((file.open(options)?, file))) {
+            Ok((reader, file)) => {
                 self.problems.extend(check_columns(self.parsed, reader.columns()));
-                Some((reader.columns().to_vec(), reader.describe().clone()))
+                Some((file, reader.columns().to_vec(), reader.describe().clone()))
             }
             Err(error) => {
-                self.note("audience.source", format!("{:#}", anyhow::Error::from(error)));
+                self.note("audience.source", format!("{error:#}"));
                 None
             }
         }
@@ -140,15 +138,15 @@ impl Checks<'_> {
         }
     }
 
-    fn model(&mut self) -> Option<ModelHeader> {
+    async fn model(&mut self) -> Option<ModelHeader> {
         let file = &self.parsed.file;
         // A model of gigabytes is not fetched for a campaign that cannot run.
-        if self.has_problem("model") || file.model.starts_with("hf://") && !self.problems.is_empty() {
+        let is_fetched = file.model.starts_with("hf://") || S3Object::is_address(&file.model);
+        if self.has_problem("model") || is_fetched && !self.problems.is_empty() {
             return None;
         }
-        match locate(&file.model, file.model_sha256.as_deref(), self.base, self.cache)
-            .and_then(|file| Ok(ModelHeader::read(file)?))
-        {
+        let found = locate(&file.model, file.model_sha256.as_deref(), self.base, self.places).await;
+        match found.and_then(|file| Ok(ModelHeader::read(file)?)) {
             Ok(header) => Some(header),
             Err(error) => {
                 self.note("model", format!("{error:#}"));
@@ -158,10 +156,20 @@ impl Checks<'_> {
     }
 }
 
-/// Finds a model file; paths are relative to `base`.
-pub fn locate(name: &str, sha256: Option<&str>, base: &Path, cache: &Path) -> anyhow::Result<ModelFile> {
-    let places = ModelPlaces { base: base.to_owned(), cache: cache.to_owned() };
-    locate_model(name, sha256, &places).or_user_error()
+/// Finds a model file, or fetches it; paths are relative to `base`.
+pub async fn locate(
+    name: &str,
+    sha256: Option<&str>,
+    base: &Path,
+    places: &Places,
+) -> anyhow::Result<ModelFile> {
+    let places = ModelPlaces {
+        base: base.to_owned(),
+        cache: places.cache.clone(),
+        cache_bytes: places.cache_bytes,
+        s3: places.s3.clone(),
+    };
+    find_model(name, sha256, &places).await.or_user_error()
 }
 
 fn read_campaign(path: &Path) -> anyhow::Result<String> {

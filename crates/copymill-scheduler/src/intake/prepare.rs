@@ -8,12 +8,12 @@ use copymill_content::Content;
 use copymill_tokenizer::PromptEncoder;
 
 use super::{
-    Checked, OrUserError,
+    Checked, OrUserError, Places,
     check::{Rules, check_by},
     user_error,
 };
-use crate::audience::{AudienceOptions, AudienceReader, Record};
-use crate::{Source, SourceFile};
+use crate::Source;
+use crate::audience::{AudienceOptions, Record};
 
 /// A campaign that can start.
 pub struct Prepared {
@@ -27,18 +27,15 @@ pub struct Prepared {
     pub source: Source,
 }
 
-/// Checks a campaign and reads its audience.
-pub fn prepare(path: &Path, cache: &Path) -> anyhow::Result<Prepared> {
-    prepare_by(path, cache, &|_| Vec::new())
+/// Checks a campaign and reads its audience. Blocks while it does.
+pub async fn prepare(path: &Path, places: &Places) -> anyhow::Result<Prepared> {
+    prepare_by(path, places, &|_| Vec::new()).await
 }
 
-/// Checks a campaign by rules of the caller's, too, and reads its audience.
-pub(crate) fn prepare_by(path: &Path, cache: &Path, rules: Rules<'_>) -> anyhow::Result<Prepared> {
-    let checked = check_by(path, cache, rules)?;
-    let source = Source::scan(SourceFile::Own(checked.audience.clone()), &checked.file).or_user_error()?;
-    if source.records == 0 {
-        return Err(user_error(format!("the audience {} has no recipients", checked.audience.display())));
-    }
+/// Checks a campaign by rules of the caller's, too, and reads its audience. Blocks while it does.
+pub(crate) async fn prepare_by(path: &Path, places: &Places, rules: Rules<'_>) -> anyhow::Result<Prepared> {
+    let checked = check_by(path, places, rules).await?;
+    let source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
     let accepted = accepted(&checked, &source)?;
     let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_user_error()?;
     Ok(Prepared { checked, accepted, content, source })
@@ -70,7 +67,7 @@ impl Prepared {
     /// The records from an ordinal on, as the audience has them.
     pub fn records(&self, from: u64, count: usize) -> anyhow::Result<Vec<Record>> {
         let options = AudienceOptions::of(&self.accepted.file.audience);
-        let mut reader = AudienceReader::open(&self.checked.audience, options)?;
+        let mut reader = self.checked.audience.open(options)?;
         reader.skip(from)?;
         let mut records = Vec::new();
         while records.len() < count
@@ -113,7 +110,6 @@ impl Prepared {
 const LOOKED_AT: usize = 100;
 
 fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
-    let location = std::path::absolute(&checked.audience)?;
     Ok(Accepted {
         v: 1,
         id: CampaignId::new(ulid::Ulid::generate()),
@@ -122,7 +118,7 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
         kind: checked.kind.clone(),
         prompt: checked.prompt.clone(),
         source: SourcePin {
-            location: location.display().to_string(),
+            location: checked.audience.location()?,
             bytes: source.bytes,
             sha256: source.sha256.clone(),
             records: source.records,

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use copymill_broker::BrokerSettings;
 use copymill_engine::LlamaSettings;
+use copymill_model::{CACHE_BYTES, ModelPlaces};
 use copymill_store::StoreSettings;
 use serde::{Deserialize, Serialize};
 
@@ -23,12 +24,14 @@ pub struct Settings {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct WorkerSection {
-    /// The model: `demo`, a path, or `hf://owner/repository/file.gguf`.
+    /// The model: `demo`, a path, `s3://bucket/key.gguf`, or `hf://owner/repository/file.gguf`.
     pub model: String,
     /// SHA-256 that the model file must have.
     pub model_sha256: Option<String>,
     /// Folder for models and remembered checksums.
     pub cache: PathBuf,
+    /// Bytes of models from `s3://` that are kept there; the least recently used ones make room for others.
+    pub cache_bytes: u64,
     /// Who it is; its host and process, if not given.
     pub name: Option<String>,
     /// Chunks in hand at most: the one that runs, and one to keep the slots full over its end.
@@ -59,12 +62,25 @@ pub struct EngineSection {
     pub batch: Option<u32>,
 }
 
+impl Settings {
+    /// Where the model is looked for and kept.
+    pub fn model_places(&self) -> ModelPlaces {
+        ModelPlaces {
+            base: PathBuf::new(),
+            cache: self.worker.cache.clone(),
+            cache_bytes: self.worker.cache_bytes,
+            s3: self.store.s3.clone(),
+        }
+    }
+}
+
 impl Default for WorkerSection {
     fn default() -> Self {
         Self {
             model: "demo".into(),
             model_sha256: None,
             cache: std::env::temp_dir().join("copymill-cache"),
+            cache_bytes: CACHE_BYTES,
             name: None,
             chunks_in_hand: 2,
             grace_s: 120,

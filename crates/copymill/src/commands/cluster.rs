@@ -11,12 +11,19 @@ use std::{path::PathBuf, sync::Arc};
 
 use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
 use copymill_campaign::CampaignId;
-use copymill_scheduler::office::{CampaignStatus, Office};
+use copymill_model::CACHE_BYTES;
+use copymill_scheduler::{
+    Places,
+    office::{CampaignStatus, Office},
+};
 use copymill_service::settings;
 use copymill_store::{Store, StoreSettings};
 use serde::{Deserialize, Serialize};
 
-use crate::exit::{OrUserError, usage};
+use crate::{
+    exit::{OrUserError, usage},
+    settings::Settings,
+};
 
 /// Where the cluster is: the settings file and variables that its other programs read, too.
 #[derive(Debug, Default, Serialize, Deserialize)]
@@ -31,6 +38,16 @@ impl ClusterSettings {
         let file = std::env::var_os("COPYMILL_CONFIG").filter(|path| !path.is_empty()).map(PathBuf::from);
         settings::load(file.as_deref()).or_user_error()
     }
+}
+
+/// Where commands keep what they fetch, and how they reach the buckets that campaigns name: as the cluster does.
+pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
+    Ok(Places {
+        cache: settings.cache.clone(),
+        cache_bytes: CACHE_BYTES,
+        scratch: std::env::temp_dir(),
+        s3: ClusterSettings::read()?.store.s3,
+    })
 }
 
 /// A cluster that was reached.

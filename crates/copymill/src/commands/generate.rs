@@ -11,6 +11,7 @@ use copymill_tokenizer::{Segment, Trust};
 use copymill_worker::LoadedModel;
 
 use crate::{
+    commands::cluster::places,
     engine_options::{EngineOptions, load},
     exit::{Exit, usage},
     output::{self, QUIET, STRONG},
@@ -28,7 +29,7 @@ use crate::{
 pub(crate) struct Generate {
     /// The text to continue
     prompt: String,
-    /// The model: demo, a GGUF file, or hf://owner/repository/file.gguf
+    /// The model: demo, a GGUF file, s3://bucket/key.gguf, or hf://owner/repository/file.gguf
     #[arg(short, long, default_value = "demo")]
     model: String,
     /// Put the text to the model through its chat template
@@ -81,7 +82,7 @@ impl Generate {
         if self.prompt.is_empty() {
             return Err(usage("the prompt is empty; give a text to continue"));
         }
-        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &settings.cache)?)?;
+        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &places(settings)?).await?)?;
         let model = load(&header, &self.engine).await?;
         let request = self.request(&header, &model)?;
         let context = u64::from(model.engine.info().context_tokens);

@@ -9,12 +9,14 @@ use std::{
 use anyhow::Context;
 use clap::Args;
 use copymill_campaign::init_campaign;
-use copymill_scheduler::audience::{AudienceOptions, AudienceReader};
+use copymill_scheduler::{SourceFile, audience::AudienceOptions};
 
 use crate::{
     campaign_run::{command_name, shell_word},
+    commands::cluster::places,
     exit::{Exit, OrUserError, usage},
     output,
+    settings::Settings,
 };
 
 /// Rows that the guesses about columns are made from.
@@ -27,17 +29,18 @@ const SAMPLE_ROWS: usize = 500;
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill init recipients.csv -o spring.yaml")]
 pub(crate) struct Init {
-    /// The recipients: a CSV or JSONL file
-    recipients: PathBuf,
+    /// The recipients: a CSV, JSONL or Parquet file, or s3://bucket/key
+    recipients: String,
     /// The campaign file to write
     #[arg(short, long, value_name = "FILE", default_value = "campaign.yaml")]
     output: PathBuf,
 }
 
 impl Init {
-    pub(crate) fn execute(self) -> anyhow::Result<Exit> {
-        let mut reader =
-            AudienceReader::open(&self.recipients, AudienceOptions::default()).or_user_error()?;
+    pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
+        let found = SourceFile::find(&self.recipients, Path::new(""), &places(settings)?).await;
+        let recipients = found.or_user_error()?;
+        let mut reader = recipients.open(AudienceOptions::default()).or_user_error()?;
         let columns = reader.columns().to_vec();
         let mut rows = Vec::new();
         while rows.len() < SAMPLE_ROWS
@@ -45,7 +48,10 @@ impl Init {
         {
             rows.extend(record.values);
         }
-        let source = source_beside(&self.recipients, &self.output)?;
+        let source = match &recipients {
+            SourceFile::Own(path) => source_beside(path, &self.output)?,
+            SourceFile::Copy { name, .. } => name.clone(),
+        };
         write_new(&self.output, &init_campaign(&columns, &rows, &source))?;
         let (program, file) = (command_name(), shell_word(&self.output));
         output::line(format_args!(

@@ -9,6 +9,7 @@ use copymill_scheduler::locate;
 use copymill_tokenizer::ChatTemplate;
 
 use crate::{
+    commands::cluster::places,
     exit::Exit,
     output::{self, STRONG, item},
     settings::Settings,
@@ -21,7 +22,7 @@ use crate::{
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill models demo")]
 pub(crate) struct Models {
-    /// demo, a GGUF file, or hf://owner/repository/file.gguf
+    /// demo, a GGUF file, s3://bucket/key.gguf, or hf://owner/repository/file.gguf
     #[arg(default_value = "demo")]
     model: String,
 }
@@ -30,8 +31,8 @@ pub(crate) struct Models {
 const NAMES: usize = 13;
 
 impl Models {
-    pub(crate) fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
-        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &settings.cache)?)?;
+    pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
+        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &places(settings)?).await?)?;
         let bytes = std::fs::metadata(&header.file.path).map_or(0, |metadata| metadata.len());
         output::line(format_args!("{STRONG}{}{STRONG:#}", header.gguf.name().unwrap_or(&self.model)));
         let template = ChatTemplate::from_gguf(&header.gguf);

@@ -12,6 +12,7 @@ use copymill_worker::{Generator, Progress, Rules, Settled, Subject};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::{
+    commands::cluster::places,
     engine_options::{EngineOptions, load},
     exit::{Exit, usage},
     output,
@@ -42,7 +43,7 @@ pub(crate) struct Preview {
 
 impl Preview {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
-        let prepared = prepare(&self.campaign, &settings.cache)?;
+        let prepared = prepare(&self.campaign, &places(settings)?).await?;
         if self.row >= prepared.source.records {
             let rows = output::counted(prepared.source.records, "recipient");
             return Err(usage(format!(

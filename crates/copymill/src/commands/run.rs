@@ -10,6 +10,7 @@ use copymill_scheduler::{Prepared, differences, prepare};
 
 use crate::{
     campaign_run::{OutputFolder, Standing},
+    commands::cluster::places,
     engine_options::EngineOptions,
     exit::{Exit, usage},
     output,
@@ -40,7 +41,7 @@ pub(crate) struct Run {
 
 impl Run {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
-        let prepared = prepare(&self.campaign, &settings.cache)?;
+        let prepared = prepare(&self.campaign, &places(settings)?).await?;
         let folder = OutputFolder::open(prepared.checked.output(self.output.as_deref()))?;
         introduce(&prepared);
         if !self.fresh && is_finished(&folder, &prepared).await? {

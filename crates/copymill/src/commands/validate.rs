@@ -6,6 +6,7 @@ use clap::Args;
 use copymill_scheduler::{Prepared, prepare};
 
 use crate::{
+    commands::cluster::places,
     exit::Exit,
     output::{self, GOOD, item},
     settings::Settings,
@@ -27,8 +28,8 @@ pub(crate) struct Validate {
 const NAMES: usize = 10;
 
 impl Validate {
-    pub(crate) fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
-        let prepared = prepare(&self.campaign, &settings.cache)?;
+    pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
+        let prepared = prepare(&self.campaign, &places(settings)?).await?;
         let encoder = prepared.checked.model.encoder()?;
         let context = prepared.checked.model.context();
         let tokens = encoder.map(|encoder| prepared.check_fit(&encoder, context)).transpose()?.flatten();

@@ -15,7 +15,7 @@ fn a_missing_file_suggests_its_neighbour() {
     assert!(error.to_string().ends_with("recipients.csv?"), "{error}");
     let error = open(&file.folder.path().join("lists/recipients.csv"));
     assert!(error.to_string().contains("lists does not exist either"), "{error}");
-    assert!(open(file.folder.path()).to_string().ends_with("it is a folder; name a CSV or JSONL file"));
+    assert!(open(file.folder.path()).to_string().ends_with("it is a folder; name a CSV, JSONL or Parquet file"));
 }
 
 #[test]
@@ -39,8 +39,11 @@ fn files_without_a_usable_header_are_refused() {
         ),
         (b"id,n\0\n1,a\n", "the header cannot be read: line 1: a null byte"),
         (b"PK\x03\x04rest", "it is an Excel workbook or another ZIP archive; export the sheet as CSV UTF-8"),
-        (b"\x1f\x8brest", "it is compressed with gzip; unpack it first"),
-        (b"PAR1rest", "it is a Parquet file; export it as CSV or JSONL"),
+        (
+            b"\x1f\x8brest",
+            "its gzip data ends early or is damaged (unexpected end of file); make or copy the file again",
+        ),
+        (b"PAR1rest", "it is a Parquet file that was cut short: its end is missing; copy it again"),
     ];
     for (bytes, reason) in cases {
         assert_eq!(csv(bytes).refusal(), format!("the audience recipients.csv cannot be used: {reason}"));

@@ -55,7 +55,7 @@ proptest! {
         };
         // Random cells may look like another encoding or separator; what is detected has tests of its own.
         let label = if encoding == 4 { WINDOWS_1252 } else { UTF_8 }.name();
-        let options = AudienceOptions { separator: Some(given(separator)), encoding: Some(label.into()), id: None };
+        let options = AudienceOptions { separator: Some(given(separator)), encoding: Some(label.into()), id: None, name: None };
         let rows: Vec<Vec<String>> =
             AudienceReader::open(&file.path, options).unwrap().into_iter().map(|record| record.values.unwrap()).collect();
         prop_assert_eq!(rows, table);

@@ -14,6 +14,7 @@ use copymill_scheduler::{locate, prepare};
 
 use super::pipeline::write_inputs;
 use crate::{
+    commands::cluster::places,
     engine_options::EngineOptions,
     exit::Exit,
     output::{self, QUIET, STRONG, item},
@@ -48,7 +49,8 @@ impl EngineBench {
     pub(super) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
         let model = folder.path().join("random-gpt2-124m.gguf");
-        let vocabulary = locate("demo", None, folder.path(), &settings.cache)?.path;
+        let places = places(settings)?;
+        let vocabulary = locate("demo", None, folder.path(), &places).await?.path;
         output::note(format_args!("writing a random model of 124 M parameters to {}", model.display()));
         let written = model.clone();
         let writing = move || random_model::write(&written, random_model::Shape::GPT2_124M, &vocabulary);
@@ -56,8 +58,7 @@ impl EngineBench {
         let engine = self.engine.settings(&model);
         output::note(describe(engine.clone()).await?);
         write_inputs(folder.path(), 1).context("the temporary folder cannot be written")?;
-        let content =
-            Content::new(&prepare(&folder.path().join("campaign.yaml"), &settings.cache)?.accepted)?;
+        let content = Content::new(&prepare(&folder.path().join("campaign.yaml"), &places).await?.accepted)?;
         let workload = Workload { rows: self.rows, watch: Some(checks(&content)), ..Workload::default() };
         output::note(format_args!(
             "{} rounds of {} rows; a round takes a minute or two on two cores",

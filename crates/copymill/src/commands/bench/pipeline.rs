@@ -22,6 +22,7 @@ use tokio::sync::watch;
 use super::machine::{cpu_seconds, peak_resident_bytes};
 use crate::{
     campaign_run::{Extent, Reporter, Work, execute},
+    commands::cluster::places,
     exit::Exit,
     output::{self, STRONG, item},
     settings::Settings,
@@ -71,7 +72,7 @@ impl PipelineBench {
         ));
         write_inputs(folder.path(), self.recipients).context("the temporary folder cannot be written")?;
         let scan_started = Instant::now();
-        let prepared = prepare(&folder.path().join("campaign.yaml"), &settings.cache)?;
+        let prepared = prepare(&folder.path().join("campaign.yaml"), &places(settings)?).await?;
         let scan_s = scan_started.elapsed().as_secs_f64();
         let store: Arc<dyn Store> = Arc::new(FolderStore::open(folder.path().join("out"))?);
         let (started, cpu_before) = (Instant::now(), cpu_seconds());

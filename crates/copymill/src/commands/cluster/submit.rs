@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use copymill_scheduler::{office::Submission, prepare};
 
-use super::{Cluster, status};
+use super::{Cluster, places, status};
 use crate::{exit::Exit, output, settings::Settings};
 
 /// Hand a campaign to a cluster
@@ -33,8 +33,7 @@ pub(crate) struct Submit {
 impl Submit {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
         let cluster = Cluster::reach().await?;
-        let (path, cache) = (self.campaign.clone(), settings.cache.clone());
-        let prepared = tokio::task::spawn_blocking(move || prepare(&path, &cache)).await??;
+        let prepared = prepare(&self.campaign, &places(settings)?).await?;
         let office = cluster.ordering().await?;
         let replaces = match &self.replaces {
             Some(named) => Some(cluster.campaign(named).await?),
