@@ -15,13 +15,17 @@ pub fn is_merge_name(name: &str) -> bool {
 
 impl CampaignFile {
     /// Returns the columns that copy may place, in order: `audience.merge`, or without it every column that is neither
-    /// the id nor in `audience.fields` and that has a name which can be placed.
+    /// the id nor the address nor in `audience.fields` and that has a name which can be placed.
     pub fn merge_fields(&self, columns: &[String]) -> Vec<String> {
         if let Some(merge) = &self.audience.merge {
             return merge.clone();
         }
         let audience = &self.audience;
-        let shown = |column: &String| audience.fields.contains(column) || *column == audience.id;
+        let shown = |column: &String| {
+            audience.fields.contains(column)
+                || *column == audience.id
+                || Some(column) == audience.email.as_ref()
+        };
         columns.iter().filter(|column| !shown(column) && is_merge_name(column)).cloned().collect()
     }
 }

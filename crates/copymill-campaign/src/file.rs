@@ -32,6 +32,9 @@ pub struct CampaignFile {
     pub model_sha256: Option<String>,
     /// The recipients.
     pub audience: Audience,
+    /// Who must not be written to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<Suppression>,
     /// Alternatives written per recipient or segment.
     #[serde(default = "one")]
     #[schemars(range(min = 1, max = VARIANTS_MAX))]
@@ -90,6 +93,10 @@ pub struct Audience {
     /// Column with the recipient's id: a label for people. Of rows with equal ids the first is written to.
     #[schemars(length(min = 1))]
     pub id: String,
+    /// Column with the address that the message will go to. It never enters a prompt and is never a merge field.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"email")]
+    pub email: Option<String>,
     /// Columns that the prompt shows to the model.
     #[serde(default)]
     pub fields: Vec<String>,
@@ -109,6 +116,48 @@ pub struct Audience {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1), example = &"windows-1252")]
     pub encoding: Option<String>,
+}
+
+/// Who must not be written to: applied when the audience is planned, and again before each message is written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Suppression {
+    /// The list: a path relative to the campaign file, or `s3://bucket/key`. One entry per line, plain or packed with gzip
+    /// or zstd; blank lines and lines that begin with `#` do not count.
+    #[schemars(length(min = 1), example = &"unsubscribed.txt")]
+    pub list: String,
+    /// What its entries are.
+    pub by: SuppressedBy,
+}
+
+/// What the entries of a suppression list are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum SuppressedBy {
+    /// Values of the column `audience.id`.
+    Ids,
+    /// SHA-256 of the trimmed, lower-cased address in the column `audience.email`, as 64 hexadecimal digits.
+    Emails,
+}
+
+impl SuppressedBy {
+    /// The word that campaign files use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Ids => "ids",
+            Self::Emails => "emails",
+        }
+    }
+}
+
+impl CampaignFile {
+    /// The column whose values the suppression list is about; none where there is no list.
+    pub fn suppressed_column(&self) -> Option<&str> {
+        match self.suppression.as_ref()?.by {
+            SuppressedBy::Ids => Some(&self.audience.id),
+            SuppressedBy::Emails => self.audience.email.as_deref(),
+        }
+    }
 }
 
 /// Separator of a CSV file.
@@ -233,6 +282,9 @@ pub struct Accepted {
     pub prompt: Option<String>,
     /// The audience as it was.
     pub source: SourcePin,
+    /// Where its suppression list is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<SuppressionPin>,
     /// The audience's columns in order.
     pub columns: Vec<String>,
     /// Whether copy is generated once per segment: false where `segment_by` is empty or gives too many segments.
@@ -258,6 +310,16 @@ pub struct SourcePin {
     #[serde(default)]
     pub records: u64,
     /// The object that holds a copy of it, in a store that others share.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub key: Option<String>,
+}
+
+/// Where a suppression list is. Its newest version counts, so that nothing of its content is pinned.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SuppressionPin {
+    /// An absolute path, or `s3://bucket/key`.
+    pub location: String,
+    /// The object that holds a copy of a local list, in a store that others share; it ends with the copy's SHA-256.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub key: Option<String>,
 }

@@ -26,7 +26,7 @@ pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
 pub use control::{Action, BROADCAST_TOPIC, CONTROL_QUEUE, HEARTBEATS_TOPIC, Heartbeat, HeldChunk, Order};
 pub use file::{
     Accepted, Audience, Brief, CampaignFile, Checks, Colors, FieldValue, ModelPin, Sampling, Separator,
-    SourcePin, VARIANTS_MAX,
+    SourcePin, SuppressedBy, Suppression, SuppressionPin, VARIANTS_MAX,
 };
 pub use id::{CampaignId, NotACampaignId};
 pub use inline::{

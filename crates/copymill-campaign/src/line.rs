@@ -45,6 +45,9 @@ pub struct OutputLine {
     /// SHA-256 of the little-endian token ids of the taken attempt's prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub prompt_sha256: Option<String>,
+    /// The version of the suppression list that the recipient was looked up in last: the first 16 digits of its SHA-256.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub suppression: Option<String>,
     /// Key of the segment whose copy was merged.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub segment: Option<String>,

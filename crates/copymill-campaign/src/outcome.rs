@@ -68,6 +68,10 @@ pub const ROW_CODES: &[(&str, &str)] = &[
     ("nested_value", "A value of the line is an object or a list."),
     ("bad_key", "The row has a key that cannot be the name of a column."),
     ("value_out_of_range", "A number or a time of the row is larger than any that can be written out."),
+    (
+        "on_suppression_list",
+        "The recipient is on the campaign's suppression list and must not be written to.",
+    ),
     ("read_failed", "The file could not be read to its end."),
     ("unsafe_prompt", "The row's values could not be put into a prompt safely."),
     ("prompt_failed", "The campaign's own prompt template fails on this row's values."),

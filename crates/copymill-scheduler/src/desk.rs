@@ -17,6 +17,7 @@ use copymill_campaign::{
 };
 use copymill_service::Shutdown;
 use copymill_store::{Store, StoreError};
+use copymill_suppression::Lists;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
@@ -52,6 +53,8 @@ pub struct Desk {
     pub broker: Arc<dyn Broker>,
     /// Folder for audiences while they are read.
     pub scratch: PathBuf,
+    /// Where suppression lists are found.
+    pub lists: Arc<Lists>,
     /// Chunks of one model that are published at once.
     pub window: usize,
     /// Tokens that the answers of one chunk may have together.
@@ -152,9 +155,9 @@ impl Campaigns {
         };
         let (notes, notes_taken) = mpsc::channel(NOTES);
         self.notes.insert(id.clone(), (campaign.model.clone(), notes));
-        let (id, draining, scratch) = (id.clone(), self.draining.clone(), self.desk.scratch.clone());
+        let (id, draining, desk) = (id.clone(), self.draining.clone(), self.desk.clone());
         tracing::info!(campaign = %id, name = campaign.file.campaign, "leading a campaign");
-        self.led.spawn(async move { (id, lead_one(leader, notes_taken, draining, scratch).await) });
+        self.led.spawn(async move { (id, lead_one(leader, notes_taken, draining, &desk).await) });
         Ok(())
     }
 
@@ -231,7 +234,7 @@ async fn lead_one(
     leader: Leader,
     notes: mpsc::Receiver<Note>,
     draining: watch::Receiver<bool>,
-    scratch: PathBuf,
+    desk: &Desk,
 ) -> anyhow::Result<Ended> {
     let (store, mark) = (leader.store.clone(), format!("{ACTIVE_PREFIX}{}", leader.campaign.id));
     let (_gone, workers_gone) = watch::channel(true);
@@ -242,7 +245,7 @@ async fn lead_one(
         if let Some(ended) = leader.rework(&mut notes, &mut signals).await? {
             return Ok(ended);
         }
-        let source = Source::fetch(store.as_ref(), &leader.campaign, &scratch).await?;
+        let source = Source::fetch(store.as_ref(), &leader.campaign, &desk.scratch, &desk.lists).await?;
         leader.lead(source, &mut notes, &mut signals).await
     };
     let ended = match led.await {

@@ -10,7 +10,7 @@ mod refusal;
 mod results;
 mod rules;
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use anyhow::Context;
 use axum::{
@@ -24,7 +24,7 @@ use copymill_service::Shutdown;
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use crate::office::Office;
+use crate::{intake::Places, office::Office};
 use refusal::Refusal;
 
 /// Campaigns that are checked at once: each reads its audience once, which takes a core and scratch space.
@@ -36,10 +36,8 @@ const LEAVING: Duration = Duration::from_secs(10);
 pub struct Port {
     /// Where campaigns are handed in and asked about.
     pub office: Office,
-    /// Folder for audiences while they are read.
-    pub scratch: PathBuf,
-    /// Folder for models.
-    pub cache: PathBuf,
+    /// Folders for audiences and models, and how buckets are reached.
+    pub places: Places,
     /// The models that a campaign may name.
     pub models: Vec<String>,
     checking: Semaphore,
@@ -47,8 +45,8 @@ pub struct Port {
 
 impl Port {
     /// A port without requests yet.
-    pub fn new(office: Office, scratch: PathBuf, cache: PathBuf, models: Vec<String>) -> Self {
-        Self { office, scratch, cache, models, checking: Semaphore::new(CHECKED_AT_ONCE) }
+    pub fn new(office: Office, places: Places, models: Vec<String>) -> Self {
+        Self { office, places, models, checking: Semaphore::new(CHECKED_AT_ONCE) }
     }
 
     /// Serves an address until the process drains.

@@ -6,7 +6,7 @@ mod idempotency;
 mod results;
 mod status;
 
-use std::sync::Arc;
+use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
 use copymill_broker::Broker;
@@ -14,7 +14,7 @@ use copymill_campaign::{
     ACTIVE_PREFIX, Accepted, Action, BROADCAST_TOPIC, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignPhase,
     CampaignState, Manifest, Order,
 };
-use copymill_store::{Condition, Store};
+use copymill_store::{Condition, S3Object, Store};
 
 use crate::intake::{Acceptance, Prepared, accept, load, user_error};
 pub use results::OutputObject;
@@ -70,6 +70,7 @@ impl Office {
         let key = format!("audiences/{}", offered.source.sha256);
         self.store.upload(&key, prepared.source.file.path(), Condition::IfAbsent).await?;
         offered.source.key = Some(key);
+        self.copy_list(prepared, &mut offered).await?;
         if let Some(key) = &submission.idempotency_key {
             match idempotency::claim(self.store.as_ref(), key, &offered).await? {
                 idempotency::Claim::First => {}
@@ -97,6 +98,19 @@ impl Office {
             self.tell(replaced, Action::Cancel).await?;
         }
         Ok(Submitted { id, is_new })
+    }
+
+    /// Copies a suppression list that is a file of the user's machine. One in a bucket stays where its owner changes it.
+    async fn copy_list(&self, prepared: &Prepared, offered: &mut Accepted) -> anyhow::Result<()> {
+        let (Some((_, list)), Some(pin)) = (&prepared.checked.suppression, &mut offered.suppression) else {
+            return Ok(());
+        };
+        if !S3Object::is_address(&pin.location) {
+            let key = format!("suppressions/{}", list.sha256());
+            self.store.upload(&key, Path::new(&pin.location), Condition::IfAbsent).await?;
+            pin.key = Some(key);
+        }
+        Ok(())
     }
 
     /// Orders something about a campaign that has not ended.

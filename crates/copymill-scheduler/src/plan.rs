@@ -9,6 +9,7 @@ use copymill_campaign::{
     encode_input,
 };
 use copymill_store::{Condition, Put, Store};
+use copymill_suppression::CampaignList;
 use tokio::sync::mpsc::Sender;
 
 use crate::{
@@ -58,6 +59,8 @@ pub struct MessagePlan {
     pub options: AudienceOptions,
     /// Rows whose id an earlier row has.
     pub duplicates: Duplicates,
+    /// Who must not be written to.
+    pub suppression: Option<CampaignList>,
     /// Rows of one chunk.
     pub rows_per_chunk: u64,
     /// Where to go on.
@@ -98,7 +101,7 @@ pub async fn resume_point(
 
 /// Cuts the audience; blocks, and ends early where the receiver is gone.
 pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Result<()> {
-    let MessagePlan { campaign, source, options, mut duplicates, rows_per_chunk, from } = plan;
+    let MessagePlan { campaign, source, options, mut duplicates, suppression, rows_per_chunk, from } = plan;
     let pilot = campaign.file.pilot.unwrap_or_default();
     let mut reader = source.open(options)?;
     let columns = reader.columns().to_vec();
@@ -134,7 +137,10 @@ pub fn cut_messages(plan: MessagePlan, chunks: &Sender<CutChunk>) -> anyhow::Res
                 values,
                 invalid("duplicate_id", "an earlier row has the same id; the first one is written to"),
             ),
-            Ok(values) => (values, RowStatus::Ready),
+            Ok(values) => {
+                let status = status_of(suppression.as_ref(), &values);
+                (values, status)
+            }
             Err(error) => (Vec::new(), invalid(error.code, &error.message)),
         };
         let recipient_id = values.get(id_column).cloned();
@@ -198,6 +204,14 @@ pub async fn store_cut(store: &dyn Store, key: &str, cut: CutChunk) -> anyhow::R
         bail!("{key} was cut from another audience; use --output for another folder, or --fresh");
     }
     Ok(())
+}
+
+/// What is decided about a row that can be used.
+fn status_of(suppression: Option<&CampaignList>, values: &[String]) -> RowStatus {
+    match suppression {
+        Some(list) if list.holds(values) => RowStatus::Suppressed(list.reason()),
+        _ => RowStatus::Ready,
+    }
 }
 
 fn invalid(code: &str, message: &str) -> RowStatus {

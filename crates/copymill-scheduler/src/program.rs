@@ -6,12 +6,15 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
+use copymill_model::CACHE_BYTES;
 use copymill_service::{
     Shutdown,
     process::{self, Program},
 };
+use copymill_store::S3Settings;
+use copymill_suppression::Lists;
 
-use crate::{desk::Desk, http::Port, lease::Lease, office::Office};
+use crate::{Places, desk::Desk, http::Port, lease::Lease, office::Office};
 pub use settings::{SchedulerSection, Settings};
 
 /// The address that says not to serve HTTP.
@@ -44,21 +47,29 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let scratch = section.scratch.clone();
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
     let (window, chunk_tokens) = (section.window, section.chunk_tokens);
-    let desk = Desk { store: store.clone(), broker: shared.clone(), scratch, window, chunk_tokens };
+    let lists = Arc::new(Lists::new(store.clone(), settings.store.s3.clone()));
+    let desk =
+        Desk { store: store.clone(), broker: shared.clone(), scratch, lists, window, chunk_tokens };
     let office = Office { store, broker: Some(shared) };
     tracing::info!(store = settings.store.url, broker = broker.describe(), "connected");
-    tokio::try_join!(take_turns(&desk, shutdown.clone()), serve(section, office, shutdown))?;
+    tokio::try_join!(take_turns(&desk, shutdown.clone()), serve(section, office, settings.store.s3, shutdown))?;
     broker.close().await;
     Ok(())
 }
 
 /// Serves HTTP, where the settings name an address.
-async fn serve(section: SchedulerSection, office: Office, shutdown: Shutdown) -> anyhow::Result<()> {
+async fn serve(
+    section: SchedulerSection,
+    office: Office,
+    s3: S3Settings,
+    shutdown: Shutdown,
+) -> anyhow::Result<()> {
     let SchedulerSection { scratch, cache, http, http_models, .. } = section;
     if http == NO_PORT {
         return Ok(());
     }
-    Port::new(office, scratch, cache, http_models).serve(&http, shutdown).await
+    let places = Places { cache, cache_bytes: CACHE_BYTES, scratch, s3 };
+    Port::new(office, places, http_models).serve(&http, shutdown).await
 }
 
 /// Stands by until it may lead, leads until it may not, and so on.

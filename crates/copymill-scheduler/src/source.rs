@@ -8,6 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use copymill_campaign::{Accepted, CampaignFile};
 use copymill_store::{S3Object, Store};
+use copymill_suppression::{CampaignList, Lists};
 use tempfile::TempPath;
 
 use crate::{
@@ -94,6 +95,8 @@ pub struct Source {
     pub bytes: u64,
     /// Rows whose id an earlier row has.
     pub duplicates: Duplicates,
+    /// Who must not be written to, where the campaign has a list.
+    pub suppression: Option<CampaignList>,
     /// The distinct segments; none where the campaign has none or they are too many.
     pub segments: Option<Vec<Vec<String>>>,
 }
@@ -107,11 +110,18 @@ impl Source {
         let limit = SEGMENT_COPIES / file.variants.max(1) as usize;
         let AudienceScan { records, duplicates, segments, sha256, bytes } =
             scan(reader, &file.audience.segment_by, limit)?;
-        Ok(Self { file: from, options, columns, records, sha256, bytes, duplicates, segments })
+        let suppression = None;
+        Ok(Self { file: from, options, columns, records, sha256, bytes, duplicates, suppression, segments })
     }
 
-    /// Fetches the audience of an accepted campaign into a scratch folder, and makes sure that it is the one.
-    pub async fn fetch(store: &dyn Store, campaign: &Accepted, scratch: &Path) -> anyhow::Result<Self> {
+    /// Fetches the audience of an accepted campaign into a scratch folder, and makes sure that it is the one; and reads the
+    /// newest version of its suppression list.
+    pub async fn fetch(
+        store: &dyn Store,
+        campaign: &Accepted,
+        scratch: &Path,
+        lists: &Lists,
+    ) -> anyhow::Result<Self> {
         let pin = &campaign.source;
         let key = pin.key.as_deref().context("the campaign names no object with its audience")?;
         let copy = scratch_file(scratch)?;
@@ -120,10 +130,11 @@ impl Source {
         }
         let file = campaign.file.clone();
         let copy = SourceFile::Copy { path: Arc::new(copy), name: file.audience.source.clone() };
-        let source = tokio::task::spawn_blocking(move || Self::scan(copy, &file)).await??;
+        let mut source = tokio::task::spawn_blocking(move || Self::scan(copy, &file)).await??;
         if source.sha256 != pin.sha256 {
             bail!("the audience {key} in {} changed since the campaign was accepted", store.describe());
         }
+        source.suppression = lists.of(campaign).await?;
         Ok(source)
     }
 
@@ -139,6 +150,7 @@ impl Source {
             source: self.file,
             options: self.options,
             duplicates: self.duplicates,
+            suppression: self.suppression,
             rows_per_chunk,
             from,
         }

@@ -4,17 +4,18 @@ use std::sync::Arc;
 
 use anyhow::Context;
 use copymill_campaign::{
-    ChunkHeader, ChunkId, ChunkJob, ChunkKind, ChunkResult, InputRow, count_messages, count_segments,
-    decode_header, decode_input, is_split,
+    ChunkHeader, ChunkId, ChunkJob, ChunkKind, ChunkResult, InputRow, Outcome, count_messages,
+    count_segments, decode_header, decode_input, is_split,
 };
 use copymill_engine::EngineError;
 use copymill_store::{Condition, Put, Store};
+use copymill_suppression::{CampaignList, Lists};
 use futures::{FutureExt, StreamExt, TryStreamExt, future::BoxFuture};
 use tokio::sync::Semaphore;
 
 use crate::{
     campaigns::LoadedCampaign,
-    merge::merge_chunk,
+    merge::Merging,
     output::{OutputObject, message_line, segment_line},
     patience::Patience,
     rework::Rework,
@@ -42,6 +43,8 @@ pub struct Storing {
     pub store: Arc<dyn Store>,
     /// How long a put is tried again.
     pub patience: Patience,
+    /// Where suppression lists are found.
+    pub lists: Lists,
 }
 
 /// What a chunk's output object says.
@@ -101,8 +104,10 @@ impl Chunk {
         let (object, result) = match self.job.kind {
             kind if self.job.again.is_some() => self.rework(kind, storing, generator, room).await?,
             ChunkKind::Segments => self.generate_segments(generator, room).await?,
-            ChunkKind::Messages if self.campaign.accepted.segmented => self.merge(generator, room).await?,
-            ChunkKind::Messages => self.generate_messages(generator, room).await?,
+            ChunkKind::Messages if self.campaign.accepted.segmented => {
+                self.merge(storing, generator, room).await?
+            }
+            ChunkKind::Messages => self.generate_messages(storing, generator, room).await?,
         };
         let (store, object) = (storing.store.as_ref(), bytes::Bytes::from(object));
         let put = || async {
@@ -119,38 +124,48 @@ impl Chunk {
 
     async fn generate_messages(
         self,
+        storing: &Storing,
         generator: &Generator,
         room: &Semaphore,
     ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
-        let mut output = OutputObject::new(self.header.rows);
         let settling: Vec<BoxFuture<'_, _>> =
             self.rows.iter().map(|row| self.settle_message(generator, room, row).boxed()).collect();
-        let mut settled =
-            futures::stream::iter(settling).buffered(ROWS_AT_ONCE).zip(futures::stream::iter(&self.rows));
-        while let Some((variants, row)) = settled.next().await {
-            let variants = variants?;
-            let now = jiff::Timestamp::now().to_string();
+        let settled = futures::stream::iter(settling).buffered(ROWS_AT_ONCE);
+        // Lines wait until the whole chunk is settled, because who unsubscribed meanwhile must not be in it.
+        let settled: Vec<(String, Vec<Settled>)> = settled.try_collect().await?;
+        let list = self.newest_list(storing).await?;
+        let mut output = OutputObject::new(self.header.rows);
+        for (row, (now, variants)) in self.rows.iter().zip(settled) {
             for (variant, settled) in (0..).zip(variants) {
-                let line = message_line(&self.campaign.accepted, row, variant, &settled, &now);
+                let settled = suppress(list.as_ref(), row, settled);
+                let mut line = message_line(&self.campaign.accepted, row, variant, &settled, &now);
+                line.suppression = list.as_ref().map(|list| list.list.version().to_owned());
                 output.message(&line, settled.rendered.as_deref());
             }
         }
-        drop(settled);
         Ok(output.finish())
     }
 
+    /// The newest version of the campaign's suppression list; without it, nothing is written.
+    pub(crate) async fn newest_list(&self, storing: &Storing) -> anyhow::Result<Option<CampaignList>> {
+        storing.patience.with(|| storing.lists.of(&self.campaign.accepted)).await
+    }
+
+    /// Settles a row, and says when that was.
     async fn settle_message(
         &self,
         generator: &Generator,
         room: &Semaphore,
         row: &InputRow,
-    ) -> Result<Vec<Settled>, EngineError> {
-        if row.status.is_ready() {
+    ) -> Result<(String, Vec<Settled>), EngineError> {
+        let settled = if row.status.is_ready() {
             let prompt_values = self.campaign.content.prompt_values(&row.values);
             let subject = Subject { seed_key: row.row.to_string(), prompt_values, row: Some(&row.values) };
-            return self.settle(generator, room, &subject).await;
-        }
-        Ok(self.settled_before(generator, row))
+            self.settle(generator, room, &subject).await?
+        } else {
+            self.settled_before(generator, row)
+        };
+        Ok((jiff::Timestamp::now().to_string(), settled))
     }
 
     /// All variants of a row that nothing is generated for.
@@ -227,8 +242,8 @@ impl Chunk {
         let key = format!("{}{}", self.campaign.keys.root(), self.job.again.as_deref().unwrap_or_default());
         let rework = Rework { chunk: self, generator, room };
         match kind {
-            ChunkKind::Messages => rework.messages(storing.store.as_ref(), &key).await,
-            ChunkKind::Segments => rework.segments(storing.store.as_ref(), &key).await,
+            ChunkKind::Messages => rework.messages(storing, &key).await,
+            ChunkKind::Segments => rework.segments(storing, &key).await,
         }
     }
 
@@ -245,15 +260,33 @@ impl Chunk {
         self.campaign.accepted.segmented && self.job.kind == ChunkKind::Messages
     }
 
-    async fn merge(self, generator: &Generator, room: &Semaphore) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
+    async fn merge(
+        self,
+        storing: &Storing,
+        generator: &Generator,
+        room: &Semaphore,
+    ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
         // A merge keeps a core busy, not the engine: it takes one place so that few chunks are in memory at once.
         let _permit = room.acquire().await?;
+        let list = self.newest_list(storing).await?;
         let progress = generator.progress.clone();
         let merged = tokio::task::spawn_blocking(move || {
             let copies =
                 self.campaign.fetched_segments().context("the copy of the segments is not at hand")?;
-            anyhow::Ok(merge_chunk(&self.campaign, copies, &self.rows, self.header.rows, &progress))
+            let merging = Merging { campaign: &self.campaign, copies, list: list.as_ref() };
+            anyhow::Ok(merging.chunk(&self.rows, self.header.rows, &progress))
         });
         merged.await?
+    }
+}
+
+/// A message as it is written: nothing of what was generated, where the recipient is on the list by now.
+fn suppress(list: Option<&CampaignList>, row: &InputRow, settled: Settled) -> Settled {
+    match list {
+        Some(list) if row.status.is_ready() && list.holds(&row.values) => {
+            let suppressed = Settled::without_attempt(Outcome::Suppressed, list.reason());
+            Settled { tokens: settled.tokens, ..suppressed }
+        }
+        _ => settled,
     }
 }

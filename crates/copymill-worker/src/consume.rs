@@ -5,14 +5,15 @@ use std::{sync::Arc, time::Duration};
 use copymill_broker::{Broker, BrokerError};
 use copymill_campaign::{ModelPin, VARIANTS_MAX, jobs_queue};
 use copymill_service::Shutdown;
-use copymill_store::Store;
+use copymill_store::{S3Settings, Store};
+use copymill_suppression::Lists;
 use tokio::{
     sync::{RwLock, Semaphore},
     task::JoinSet,
 };
 
 use crate::{
-    campaigns::CampaignCache, hands::Hands, heartbeat, inline::InlineJobs, patience::Patience,
+    campaigns::CampaignCache, chunk::Storing, hands::Hands, heartbeat, inline::InlineJobs, patience::Patience,
     settle::Generator, workbench::Workbench,
 };
 
@@ -30,6 +31,8 @@ pub struct WorkerSettings {
     pub grace: Duration,
     /// How long a chunk is tried again while the store cannot be used.
     pub store_patience: Patience,
+    /// How buckets are reached that campaigns name.
+    pub s3: S3Settings,
 }
 
 /// Works on the chunks of one model.
@@ -55,7 +58,8 @@ impl Worker {
 
     /// Consumes until the process drains, then finishes what it holds within the grace period; the rest goes back.
     pub async fn run(self, shutdown: Shutdown) -> Result<(), BrokerError> {
-        let WorkerSettings { name, chunks_in_hand, merges_at_once, grace, store_patience } = self.settings;
+        let WorkerSettings { name, chunks_in_hand, merges_at_once, grace, store_patience, s3 } =
+            self.settings;
         let slots = self.generator.engine.info().slots as usize;
         let chunks_in_hand = if slots == 1 { 1 } else { chunks_in_hand };
         let mut consumer = self.broker.consume(&jobs_queue(&self.model), chunks_in_hand).await?;
@@ -75,6 +79,11 @@ impl Worker {
                 model: self.model,
                 store_patience,
             },
+            storing: Storing {
+                lists: Lists::new(self.store.clone(), s3),
+                store: self.store.clone(),
+                patience: store_patience,
+            },
             store: self.store,
             broker: self.broker,
             generator: self.generator,
@@ -85,7 +94,6 @@ impl Worker {
             turn: RwLock::new(()),
             hands,
             name,
-            store_patience,
         });
         let mut in_hand = JoinSet::new();
         loop {

@@ -1,6 +1,7 @@
 //! Merging: the copy of a row's segment, filled in for the row. No model takes part.
 
 use copymill_campaign::{ChunkResult, InputRow, Outcome, OutputLine, Reason, TokenUse};
+use copymill_suppression::CampaignList;
 
 use crate::{
     campaigns::{LoadedCampaign, SegmentCopies, SegmentCopy},
@@ -9,30 +10,49 @@ use crate::{
     settle::{Settled, blame},
 };
 
-/// Merges all rows of a chunk. Blocks: some tens of microseconds a message.
-pub fn merge_chunk(
-    campaign: &LoadedCampaign,
-    copies: &SegmentCopies,
-    rows: &[InputRow],
-    span: (u64, u64),
-    progress: &Progress,
-) -> (Vec<u8>, ChunkResult) {
-    let now = jiff::Timestamp::now().to_string();
-    let mut output = OutputObject::new(span);
-    for row in rows {
-        let by_planning = Settled::by_planning(&row.status);
-        let segment =
-            if by_planning.is_none() { campaign.content.segment_key(&row.values) } else { String::new() };
-        for variant in 0..campaign.accepted.file.variants {
-            let (line, rendered) = match &by_planning {
-                Some(settled) => (message_line(&campaign.accepted, row, variant, settled, &now), None),
-                None => merge_row(campaign, copies.get(&segment), row, variant, &segment),
+/// What the rows of a chunk are merged with.
+pub struct Merging<'a> {
+    /// The campaign.
+    pub campaign: &'a LoadedCampaign,
+    /// The copy of its segments.
+    pub copies: &'a SegmentCopies,
+    /// Who must not be written to.
+    pub list: Option<&'a CampaignList>,
+}
+
+impl Merging<'_> {
+    /// Merges all rows of a chunk. Blocks: some tens of microseconds a message.
+    pub fn chunk(&self, rows: &[InputRow], span: (u64, u64), progress: &Progress) -> (Vec<u8>, ChunkResult) {
+        let now = jiff::Timestamp::now().to_string();
+        let mut output = OutputObject::new(span);
+        for row in rows {
+            let without_copy = self.without_copy(row);
+            let segment = match &without_copy {
+                None => self.campaign.content.segment_key(&row.values),
+                Some(_) => String::new(),
             };
-            progress.settled(line.outcome);
-            output.message(&line, rendered.as_deref());
+            for variant in 0..self.campaign.accepted.file.variants {
+                let (mut line, rendered) = match &without_copy {
+                    Some(settled) => {
+                        (message_line(&self.campaign.accepted, row, variant, settled, &now), None)
+                    }
+                    None => merge_row(self.campaign, self.copies.get(&segment), row, variant, &segment),
+                };
+                line.suppression = self.list.map(|list| list.list.version().to_owned());
+                progress.settled(line.outcome);
+                output.message(&line, rendered.as_deref());
+            }
         }
+        output.finish()
     }
-    output.finish()
+
+    /// How a row ends that gets no copy: planning said so, or the recipient is on the list by now.
+    fn without_copy(&self, row: &InputRow) -> Option<Settled> {
+        Settled::by_planning(&row.status).or_else(|| {
+            let list = self.list.filter(|list| list.holds(&row.values))?;
+            Some(Settled::without_attempt(Outcome::Suppressed, list.reason()))
+        })
+    }
 }
 
 pub(crate) fn merge_row(
@@ -90,6 +110,7 @@ fn merged_line(campaign: &LoadedCampaign, row: &InputRow, copy: &SegmentCopy, se
         tokens: TokenUse::default(),
         model_sha256: campaign.accepted.model.sha256.clone(),
         prompt_sha256: attempted.then(|| copy.line.prompt_sha256.clone()),
+        suppression: None,
         segment: Some(segment.to_owned()),
         generated_at: copy.line.generated_at.clone(),
     }

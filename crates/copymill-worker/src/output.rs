@@ -93,6 +93,7 @@ pub fn message_line(
         tokens: settled.tokens,
         model_sha256: campaign.model.sha256.clone(),
         prompt_sha256: settled.prompt_sha256.clone(),
+        suppression: None,
         segment: None,
         generated_at: now.to_owned(),
     }

@@ -74,6 +74,7 @@ pub async fn serve(
         merges_at_once: std::thread::available_parallelism().map_or(1, usize::from),
         grace: Duration::from_secs(section.grace_s),
         store_patience: crate::Patience(STORE_PATIENCE),
+        s3: settings.store.s3.clone(),
     };
     crate::watchdog::watch(&generator.engine, Duration::from_secs(section.watchdog_s))
         .context("the watchdog cannot be started")?;

@@ -5,12 +5,13 @@ use copymill_campaign::{
     ChunkResult, InputRow, LineReader, Outcome, OutputLine, Reason, SegmentLine, TokenUse,
 };
 use copymill_store::Store;
+use copymill_suppression::CampaignList;
 use futures::{StreamExt, TryStreamExt};
 use serde::de::DeserializeOwned;
 use tokio::sync::Semaphore;
 
 use crate::{
-    chunk::{Chunk, ROWS_AT_ONCE},
+    chunk::{Chunk, ROWS_AT_ONCE, Storing},
     merge::merge_row,
     output::{OutputObject, message_line, segment_line},
     settle::{Generator, Settled, Subject},
@@ -26,35 +27,62 @@ pub(crate) struct Rework<'a> {
     pub(crate) room: &'a Semaphore,
 }
 
+/// A message after its line was looked at.
+struct Tried<'a> {
+    /// Its row, where it was tried again; none where it stays as it was.
+    row: Option<&'a InputRow>,
+    line: OutputLine,
+    /// What is new; a line that stays has its own.
+    rendered: Option<String>,
+}
+
 impl Rework<'_> {
     /// Writes the chunk's messages anew, with another outcome for those that were rejected and pass now.
     pub(crate) async fn messages(
         &self,
-        store: &dyn Store,
+        storing: &Storing,
         key: &str,
     ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
         let (first, end) = self.chunk.header.rows;
-        let lines = read::<OutputLine>(store, key, |line| (first..end).contains(&line.row)).await?;
-        let mut output = OutputObject::new(self.chunk.header.rows);
+        let is_meant = |line: &OutputLine| (first..end).contains(&line.row);
+        let lines = read(storing.store.as_ref(), key, is_meant).await?;
         let trying = lines.into_iter().map(|line| self.message(line));
-        let mut tried = futures::stream::iter(trying).buffered(ROWS_AT_ONCE);
-        while let Some((line, rendered)) = tried.try_next().await? {
+        let tried: Vec<Tried<'_>> =
+            futures::stream::iter(trying).buffered(ROWS_AT_ONCE).try_collect().await?;
+        let list = self.chunk.newest_list(storing).await?;
+        let mut output = OutputObject::new(self.chunk.header.rows);
+        for tried in tried {
+            let (line, rendered) = self.unless_suppressed(tried, list.as_ref());
             output.message(&line, rendered.as_deref());
         }
-        drop(tried);
         Ok(output.finish())
+    }
+
+    /// A message as it is written: one that was tried again goes to nobody who is on the list by now.
+    fn unless_suppressed(&self, tried: Tried<'_>, list: Option<&CampaignList>) -> (OutputLine, Option<String>) {
+        let Tried { row, mut line, rendered } = tried;
+        let (Some(row), Some(list)) = (row, list) else { return (line, rendered) };
+        if row.status.is_ready() && list.holds(&row.values) {
+            let suppressed = Settled::without_attempt(Outcome::Suppressed, list.reason());
+            let settled = Settled { tokens: line.tokens, ..suppressed };
+            let accepted = &self.chunk.campaign.accepted;
+            line = message_line(accepted, row, line.variant, &settled, &line.generated_at);
+        }
+        line.suppression = Some(list.list.version().to_owned());
+        let rendered = rendered.filter(|_| line.outcome != Outcome::Suppressed);
+        (line, rendered)
     }
 
     /// Writes the copy of the chunk's segments anew.
     pub(crate) async fn segments(
         &self,
-        store: &dyn Store,
+        storing: &Storing,
         key: &str,
     ) -> anyhow::Result<(Vec<u8>, ChunkResult)> {
         let content = &self.chunk.campaign.content;
         let rows: std::collections::HashMap<String, &InputRow> =
             self.chunk.rows.iter().map(|row| (content.segment_key_of(&row.values), row)).collect();
-        let lines = read::<SegmentLine>(store, key, |line| rows.contains_key(&line.segment)).await?;
+        let lines = read::<SegmentLine>(storing.store.as_ref(), key, |line| rows.contains_key(&line.segment)).await?;
         let mut output = OutputObject::new(self.chunk.header.rows);
         let trying = lines.into_iter().map(|line| self.segment(rows[&line.segment], line));
         let mut tried = futures::stream::iter(trying).buffered(ROWS_AT_ONCE);
@@ -65,9 +93,9 @@ impl Rework<'_> {
         Ok(output.finish())
     }
 
-    async fn message(&self, line: OutputLine) -> anyhow::Result<(OutputLine, Option<String>)> {
+    async fn message(&self, line: OutputLine) -> anyhow::Result<Tried<'_>> {
         if line.outcome != Outcome::Rejected {
-            return Ok((line, None));
+            return Ok(Tried { row: None, line, rendered: None });
         }
         let (chunk, campaign) = (self.chunk, &self.chunk.campaign);
         let row = chunk.rows.iter().find(|row| row.row == line.row);
@@ -75,7 +103,8 @@ impl Rework<'_> {
         if chunk.merges() {
             let copies = campaign.fetched_segments().context("the copy of the segments is not at hand")?;
             let segment = campaign.content.segment_key(&row.values);
-            return Ok(merge_row(campaign, copies.get(&segment), row, line.variant, &segment));
+            let (line, rendered) = merge_row(campaign, copies.get(&segment), row, line.variant, &segment);
+            return Ok(Tried { row: Some(row), line, rendered });
         }
         let (variant, before) = (line.variant, before(&line.reasons, &line.finish_reason, line.tokens));
         let before =
@@ -88,7 +117,7 @@ impl Rework<'_> {
         let settled = self.settle(row, &subject, variant, before).await?;
         let now = jiff::Timestamp::now().to_string();
         let line = message_line(&campaign.accepted, row, variant, &settled, &now);
-        Ok((line, settled.rendered))
+        Ok(Tried { row: Some(row), line, rendered: settled.rendered })
     }
 
     async fn segment(&self, row: &InputRow, line: SegmentLine) -> anyhow::Result<SegmentLine> {

@@ -13,7 +13,6 @@ use crate::{
     chunk::{self, Chunk, Stored, Storing},
     hands::{Hands, Held},
     inline::InlineJobs,
-    patience::Patience,
     settle::Generator,
     suspects::{self, Verdict},
 };
@@ -33,7 +32,7 @@ pub(crate) struct Workbench {
     pub(crate) turn: RwLock<()>,
     pub(crate) hands: Arc<Hands>,
     pub(crate) name: String,
-    pub(crate) store_patience: Patience,
+    pub(crate) storing: Storing,
 }
 
 /// What became of a chunk.
@@ -100,7 +99,7 @@ impl Workbench {
         held: &Held,
         is_suspect: bool,
     ) -> anyhow::Result<Worked> {
-        let state = self.store_patience.with(|| self.state(job)).await?;
+        let state = self.storing.patience.with(|| self.state(job)).await?;
         let is_over = state.phase.is_terminal() && state.reworking != Some(job.generation);
         if state.paused || state.cancelling || is_over {
             return Ok(Worked::Returned);
@@ -123,7 +122,7 @@ impl Workbench {
     }
 
     async fn work(&self, job: &ChunkJob) -> anyhow::Result<Stored> {
-        match self.store_patience.with(|| self.load(job)).await? {
+        match self.storing.patience.with(|| self.load(job)).await? {
             Found::Stored(stored) => Ok(stored),
             Found::ToDo(chunk) => {
                 let _turn = self.turn.read().await;
@@ -135,11 +134,11 @@ impl Workbench {
     /// Works on a chunk under suspicion: nothing else is in the engine, so that it harms nobody else.
     async fn work_alone(&self, job: &ChunkJob, held: &Held) -> anyhow::Result<Stored> {
         let _turn = self.turn.write().await;
-        let mut chunk = match self.store_patience.with(|| self.load(job)).await? {
+        let mut chunk = match self.storing.patience.with(|| self.load(job)).await? {
             Found::Stored(stored) => return Ok(stored),
             Found::ToDo(chunk) => chunk,
         };
-        match self.store_patience.with(|| suspects::examine(self.store.as_ref(), &chunk)).await? {
+        match self.storing.patience.with(|| suspects::examine(self.store.as_ref(), &chunk)).await? {
             Verdict::Try(note) => held.begin(note),
             Verdict::GiveUp => suspects::give_up(&mut chunk),
             Verdict::Stored => {
@@ -152,8 +151,7 @@ impl Workbench {
 
     async fn settle(&self, chunk: Chunk) -> anyhow::Result<Stored> {
         let room = if chunk.merges() { &self.merges } else { &self.messages };
-        let storing = Storing { store: self.store.clone(), patience: self.store_patience };
-        chunk.work(&storing, &self.generator, room).await
+        chunk.work(&self.storing, &self.generator, room).await
     }
 
     async fn load(&self, job: &ChunkJob) -> anyhow::Result<Found> {

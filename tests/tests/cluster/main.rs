@@ -15,5 +15,6 @@ mod poison;
 mod scheduler_faults;
 mod sources;
 mod store_faults;
+mod suppression;
 mod unconditional;
 mod worker_faults;

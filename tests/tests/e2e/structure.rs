@@ -19,13 +19,14 @@ const OWNERS: [(&str, &str); 10] = [
 ];
 
 /// The crates from the ground up: one may use those before it.
-const ORDER: [&str; 11] = [
+const ORDER: [&str; 12] = [
     "copymill-campaign",
     "copymill-content",
     "copymill-tokenizer",
     "copymill-engine",
     "copymill-broker",
     "copymill-store",
+    "copymill-suppression",
     "copymill-model",
     "copymill-service",
     "copymill-scheduler",

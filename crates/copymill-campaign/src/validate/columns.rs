@@ -16,6 +16,7 @@ const SHOWN_NAME_CHARS_MAX: usize = 64;
 pub fn check_columns(parsed: &ParsedCampaign, columns: &[String]) -> Vec<Problem> {
     let check = Check { parsed, columns, merge: parsed.file.merge_fields(columns) };
     let mut found = check.id();
+    found.extend(check.email());
     found.extend(check.shown("audience.fields", &parsed.file.audience.fields));
     found.extend(check.listed("audience.segment_by", &parsed.file.audience.segment_by));
     found.extend(check.merge());
@@ -36,6 +37,11 @@ impl Check<'_> {
     fn id(&self) -> Vec<Problem> {
         let id = &self.parsed.file.audience.id;
         self.missing(id).map(|message| self.parsed.problem("audience.id", message)).into_iter().collect()
+    }
+
+    fn email(&self) -> Option<Problem> {
+        let email = self.parsed.file.audience.email.as_ref()?;
+        self.missing(email).map(|message| self.parsed.problem("audience.email", message))
     }
 
     /// Columns of a list that the audience does not have.

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use super::{ParsedCampaign, Problem, problem::quote};
+use crate::SuppressedBy;
 
 /// Checks what a schema cannot say.
 pub(super) fn check(parsed: &ParsedCampaign) -> Vec<Problem> {
@@ -37,6 +38,7 @@ pub(super) fn check(parsed: &ParsedCampaign) -> Vec<Problem> {
         );
         found.push(parsed.problem(&format!("audience.segment_by[{index}]"), message));
     }
+    found.extend(address(parsed));
     found.extend(facts(parsed));
     if let Some(Err(error)) = file.deadline.as_ref().map(|text| text.parse::<jiff::Timestamp>()) {
         let message = format!("a deadline is a time with its zone, such as 2026-12-01T06:00:00Z: {error}");
@@ -60,6 +62,32 @@ fn repeated(parsed: &ParsedCampaign, key: &str, names: &[String]) -> Vec<Problem
             found.push(parsed.problem(&format!("{key}[{index}]"), message));
         } else {
             first.insert(name, index);
+        }
+    }
+    found
+}
+
+/// The address is for those who send the message, never for the model or the copy.
+fn address(parsed: &ParsedCampaign) -> Vec<Problem> {
+    let audience = &parsed.file.audience;
+    let Some(email) = &audience.email else {
+        let by_emails = parsed.file.suppression.as_ref().is_some_and(|list| list.by == SuppressedBy::Emails);
+        let message = "name the column with the address in audience.email, or write `by: ids`";
+        return by_emails.then(|| parsed.problem("suppression.by", message)).into_iter().collect();
+    };
+    let lists = [
+        ("audience.fields", audience.fields.as_slice()),
+        ("audience.merge", audience.merge.as_deref().unwrap_or_default()),
+        ("audience.segment_by", audience.segment_by.as_slice()),
+    ];
+    let mut found = Vec::new();
+    for (key, names) in lists {
+        if let Some(index) = names.iter().position(|name| name == email) {
+            let message = format!(
+                "{} is audience.email, which never enters a prompt or a message; take it out here",
+                quote(email)
+            );
+            found.push(parsed.problem(&format!("{key}[{index}]"), message));
         }
     }
     found

@@ -55,6 +55,9 @@ fn without_merge_every_other_column_that_can_be_placed_is_one() {
     let parsed = parse_campaign(&text, "campaign.yaml").unwrap();
     assert_eq!(parsed.file.merge_fields(&columns()), ["first_name", "points"]);
     assert!(check_columns(&parsed, &columns()).is_empty());
+    let with_address = text.replace("  id: customer_id\n", "  id: customer_id\n  email: points\n");
+    let parsed = parse_campaign(&with_address, "campaign.yaml").unwrap();
+    assert_eq!(parsed.file.merge_fields(&columns()), ["first_name"], "an address is never placed");
 }
 
 #[test]

@@ -33,8 +33,8 @@ pub(super) async fn upload(
     if declared.is_some_and(|bytes| bytes > AUDIENCE_BYTES_MAX) {
         return Err(too_large());
     }
-    let file = NamedTempFile::new_in(&port.scratch)
-        .with_context(|| format!("no file can be made in {}", port.scratch.display()))?;
+    let file = NamedTempFile::new_in(&port.places.scratch)
+        .with_context(|| format!("no file can be made in {}", port.places.scratch.display()))?;
     let (pieces, taken) = mpsc::channel(PIECES);
     let writing = tokio::task::spawn_blocking(move || write(taken, file));
     let bytes = receive(body, pieces).await?;

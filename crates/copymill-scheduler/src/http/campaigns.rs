@@ -11,6 +11,7 @@ use axum::{
 };
 use copymill_campaign::{Action, CampaignId, inspect_campaign};
 use serde_json::{Value, json};
+use tokio::runtime::Handle;
 
 use super::{Port, Refusal, json, rules};
 use crate::{
@@ -34,8 +35,8 @@ pub(super) async fn submit(
     let submission = Submission { idempotency_key: idempotency_key(&headers)?, replaces: None };
     let text = text_of(body).await?;
     let _turn = port.checking.acquire().await.context("the process stops")?;
-    let folder = tempfile::tempdir_in(&port.scratch)
-        .with_context(|| format!("no folder can be made in {}", port.scratch.display()))?;
+    let folder = tempfile::tempdir_in(&port.places.scratch)
+        .with_context(|| format!("no folder can be made in {}", port.places.scratch.display()))?;
     let prepared = prepare(&port, text, folder.path()).await;
     let mut prepared = prepared.map_err(|error| Refusal::of_campaign(&error, folder.path()))?;
     // The scratch folder is gone when somebody reads this.
@@ -103,9 +104,11 @@ async fn prepare(port: &Arc<Port>, text: String, folder: &FilePath) -> anyhow::R
     };
     let path = folder.join(NAME);
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-    let (port, places) = (port.clone(), path);
+    let (port, runtime) = (port.clone(), Handle::current());
+    // Reading an audience blocks.
     let preparing = tokio::task::spawn_blocking(move || {
-        prepare_by(&places, &port.cache, &|parsed| rules::check(parsed, &port.models, has_audience))
+        let rules = |parsed: &_| rules::check(parsed, &port.models, has_audience);
+        runtime.block_on(prepare_by(&path, &port.places, &rules))
     });
     preparing.await.context("checking a campaign panicked")?
 }

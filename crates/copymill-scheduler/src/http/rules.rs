@@ -1,6 +1,7 @@
 //! What a campaign over HTTP may name: nothing that would let a client read the server's files.
 
 use copymill_campaign::{ParsedCampaign, Problem};
+use copymill_store::S3Object;
 
 use crate::office::has_passed;
 
@@ -38,6 +39,10 @@ pub(super) fn check(parsed: &ParsedCampaign, models: &[String], has_audience: bo
         let message =
             "a campaign over HTTP names no files; leave `prompt` out, or submit with the command line";
         found.push(parsed.problem("prompt", message));
+    }
+    if file.suppression.as_ref().is_some_and(|suppression| !S3Object::is_address(&suppression.list)) {
+        let message = "a campaign over HTTP names no files; put the list into a bucket and write its s3://bucket/key";
+        found.push(parsed.problem("suppression.list", message));
     }
     if !models.contains(&file.model) {
         let message = format!(

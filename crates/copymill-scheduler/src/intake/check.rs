@@ -3,14 +3,17 @@
 use std::{
     io::ErrorKind,
     path::{Path, PathBuf},
+    sync::Arc,
 };
 
 use anyhow::Context;
 use copymill_campaign::{
-    CampaignFile, Inspection, ParsedCampaign, Problem, Problems, check_columns, inspect_campaign, nearest,
+    CampaignFile, Inspection, ParsedCampaign, Problem, Problems, SuppressionPin, check_columns,
+    inspect_campaign, nearest,
 };
 use copymill_model::{ModelFile, ModelHeader, ModelPlaces, find_model};
 use copymill_store::S3Object;
+use copymill_suppression::SuppressionList;
 use serde_json::Value;
 
 use super::{OrUserError, Places, kind_definition, user_error};
@@ -31,6 +34,8 @@ pub struct Checked {
     pub columns: Vec<String>,
     /// What its format is.
     pub detected: Detected,
+    /// The suppression list and where it is.
+    pub suppression: Option<(SuppressionPin, Arc<SuppressionList>)>,
     /// The kind's definition.
     pub kind: Value,
     /// The text of the campaign's own prompt.
@@ -57,6 +62,7 @@ pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> 
     let base = path.parent().map_or_else(PathBuf::new, Path::to_owned);
     let mut checks = Checks { parsed: &parsed, base: &base, places, problems };
     let audience = checks.audience().await;
+    let suppression = checks.suppression().await;
     let kind = checks.kind();
     let prompt = checks.prompt();
     let model = checks.model().await;
@@ -65,7 +71,17 @@ pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> 
         (Some((audience, columns, detected)), Some(kind), Some(prompt), Some(model))
             if problems.is_empty() =>
         {
-            Ok(Checked { audience, file: parsed.file, base, columns, detected, kind, prompt, model })
+            Ok(Checked {
+                audience,
+                suppression,
+                file: parsed.file,
+                base,
+                columns,
+                detected,
+                kind,
+                prompt,
+                model,
+            })
         }
         _ => Err(refuse(&shown, problems)),
     }
@@ -112,6 +128,24 @@ impl Checks<'_> {
                 None
             }
         }
+    }
+
+    /// Reads the suppression list: what is wrong in it is to be found before anything is planned.
+    async fn suppression(&mut self) -> Option<(SuppressionPin, Arc<SuppressionList>)> {
+        let wanted = self.parsed.file.suppression.as_ref()?;
+        if self.has_problem("suppression.list") {
+            return None;
+        }
+        let found = SourceFile::find(&wanted.list, self.base, self.places).await;
+        let read = found.and_then(|file| {
+            let pin = SuppressionPin { location: file.location()?, key: None };
+            Ok((pin, Arc::new(SuppressionList::read(file.path(), wanted.by)?)))
+        });
+        read.map_err(|error| {
+            let message = format!("the suppression list {} cannot be used: {error:#}", wanted.list);
+            self.note("suppression.list", message);
+        })
+        .ok()
     }
 
     fn kind(&mut self) -> Option<Value> {

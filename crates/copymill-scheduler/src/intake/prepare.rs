@@ -5,6 +5,7 @@ use std::path::Path;
 use anyhow::Context;
 use copymill_campaign::{Accepted, CampaignId, SourcePin};
 use copymill_content::Content;
+use copymill_suppression::CampaignList;
 use copymill_tokenizer::PromptEncoder;
 
 use super::{
@@ -35,7 +36,10 @@ pub async fn prepare(path: &Path, places: &Places) -> anyhow::Result<Prepared> {
 /// Checks a campaign by rules of the caller's, too, and reads its audience. Blocks while it does.
 pub(crate) async fn prepare_by(path: &Path, places: &Places, rules: Rules<'_>) -> anyhow::Result<Prepared> {
     let checked = check_by(path, places, rules).await?;
-    let source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
+    let mut source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
+    if let Some((_, list)) = &checked.suppression {
+        source.suppression = CampaignList::new(list.clone(), &checked.file, &source.columns);
+    }
     let accepted = accepted(&checked, &source)?;
     let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_user_error()?;
     Ok(Prepared { checked, accepted, content, source })
@@ -124,6 +128,7 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
             records: source.records,
             key: None,
         },
+        suppression: checked.suppression.as_ref().map(|(pin, _)| pin.clone()),
         columns: source.columns.clone(),
         segmented: source.segments.is_some(),
         model: checked.model.file.pin.clone(),

@@ -49,5 +49,8 @@ fn body_sha256(offered: &Accepted) -> anyhow::Result<String> {
         asked[key] = serde_json::Value::Null;
     }
     asked["source"]["location"] = serde_json::Value::Null;
+    if let Some(list) = asked.get_mut("suppression") {
+        list["location"] = serde_json::Value::Null;
+    }
     Ok(sha256_hex(asked.to_string().as_bytes()))
 }

@@ -7,7 +7,7 @@ use copymill_broker::{Broker, InProcessBroker};
 use copymill_campaign::{Accepted, CampaignKeys, CampaignState};
 use copymill_scheduler::{Ended, Leader, Lease, Notes, Signals, Source, Window};
 use copymill_service::Shutdown;
-use copymill_store::Store;
+use copymill_store::{S3Settings, Store};
 use copymill_worker::{Generator, Patience, Worker, WorkerSettings};
 use tokio::sync::watch;
 
@@ -31,16 +31,18 @@ pub(crate) struct Work {
     pub(crate) lease: Arc<Lease>,
     /// The model.
     pub(crate) generator: Generator,
+    /// How buckets are reached that campaigns name.
+    pub(crate) s3: S3Settings,
     /// Asks to stop.
     pub(crate) shutdown: Shutdown,
 }
 
 /// Works; `progress` receives the campaign's state after every change.
 pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) -> anyhow::Result<Ended> {
-    let Work { store, campaign, source, lease, generator, shutdown } = work;
+    let Work { store, campaign, source, lease, generator, s3, shutdown } = work;
     let broker = InProcessBroker::new();
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let settings = worker_settings();
+    let settings = worker_settings(s3);
     let worker = Worker::new(store.clone(), shared.clone(), generator, campaign.model.clone(), settings);
     let (draining, drain_seen) = watch::channel(false);
     let (gone, gone_seen) = watch::channel(false);
@@ -89,7 +91,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
 /// answers take half of their limit.
 const CHUNK_TOKENS: u64 = 6_000;
 
-fn worker_settings() -> WorkerSettings {
+fn worker_settings(s3: S3Settings) -> WorkerSettings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     WorkerSettings {
         name: copymill_service::process::name(),
@@ -97,5 +99,6 @@ fn worker_settings() -> WorkerSettings {
         merges_at_once: cores,
         grace: GRACE,
         store_patience: Patience(Duration::ZERO),
+        s3,
     }
 }

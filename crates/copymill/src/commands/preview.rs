@@ -85,6 +85,10 @@ async fn settle(
     record: Record,
 ) -> anyhow::Result<(Record, Vec<Settled>)> {
     let Ok(values) = &record.values else { return Ok((record, Vec::new())) };
+    if let Some(list) = prepared.source.suppression.as_ref().filter(|list| list.holds(values)) {
+        let suppressed = |_| Settled::without_attempt(Outcome::Suppressed, list.reason());
+        return Ok((record, (0..prepared.accepted.file.variants).map(suppressed).collect()));
+    }
     let settled = if prepared.accepted.segmented {
         let segment = prepared.segment_of(values);
         let prompt_values = segment.iter().map(String::as_str).collect();

@@ -52,13 +52,14 @@ fn lines(prepared: &Prepared, tokens: Option<u64>) -> Vec<(&'static str, String)
         ("columns", checked.columns.join(", ")),
         ("prompt", format!("shows {}", names(shown))),
         ("merge", names(&file.merge_fields(&checked.columns))),
+        ("suppressed", suppression_line(prepared)),
         ("model", model_line(prepared, tokens)),
         ("messages", messages_line(prepared)),
         ("output", checked.output(None).display().to_string()),
     ];
     if let Some(tokens) = tokens {
         let answer = file.sampling.max_tokens;
-        lines.insert(5, ("tokens", format!("{tokens} in the first prompt, at most {answer} in an answer")));
+        lines.insert(6, ("tokens", format!("{tokens} in the first prompt, at most {answer} in an answer")));
     }
     lines
 }
@@ -73,6 +74,21 @@ fn model_line(prepared: &Prepared, tokens: Option<u64>) -> String {
         gguf.architecture(),
         gguf.quantisation()
     )
+}
+
+fn suppression_line(prepared: &Prepared) -> String {
+    match (&prepared.accepted.file.suppression, &prepared.checked.suppression) {
+        (Some(wanted), Some((_, list))) => {
+            let entries = output::count(list.entries());
+            format!(
+                "who is on {} ({entries} {}, version {})",
+                wanted.list,
+                wanted.by.as_str(),
+                list.version()
+            )
+        }
+        _ => "nobody: the campaign has no suppression list".into(),
+    }
 }
 
 fn messages_line(prepared: &Prepared) -> String {

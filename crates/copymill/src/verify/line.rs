@@ -25,6 +25,7 @@ pub(super) struct MessageLine {
     pub(super) tokens: TokenUse,
     pub(super) model_sha256: String,
     pub(super) segment: Option<String>,
+    pub(super) suppression: Option<String>,
 }
 
 /// A line of `segments/output/`.

@@ -286,6 +286,7 @@ fn message(campaign: &Accepted, sample: &Sample, row: &InputRow, variant: u32) -
         tokens: TokenUse { prompt: 412, reused: 371, generated: 90 + u64::from(seed % 20), forced: 22 },
         model_sha256: campaign.model.sha256.clone(),
         prompt_sha256: Some("cd".repeat(32)),
+        suppression: None,
         segment,
         generated_at: "2026-11-23T10:11:42Z".into(),
     };

@@ -15,7 +15,9 @@ fn a_missing_file_suggests_its_neighbour() {
     assert!(error.to_string().ends_with("recipients.csv?"), "{error}");
     let error = open(&file.folder.path().join("lists/recipients.csv"));
     assert!(error.to_string().contains("lists does not exist either"), "{error}");
-    assert!(open(file.folder.path()).to_string().ends_with("it is a folder; name a CSV, JSONL or Parquet file"));
+    assert!(
+        open(file.folder.path()).to_string().ends_with("it is a folder; name a CSV, JSONL or Parquet file")
+    );
 }
 
 #[test]

@@ -161,8 +161,15 @@ async fn run(store: Arc<dyn Store>, prepared: Prepared, settings: &Settings) -> 
     let (states, state) = watch::channel(CampaignState::accepted());
     let reporter = Reporter::new(extent, progress, state, &settings.log);
     let (campaign, source) = (Arc::new(*campaign), prepared.source);
-    let work =
-        Work { store, campaign, source, lease: lease.into(), generator, shutdown: Shutdown::install()? };
+    let work = Work {
+        store,
+        campaign,
+        source,
+        lease: lease.into(),
+        generator,
+        s3: places(settings)?.s3,
+        shutdown: Shutdown::install()?,
+    };
     match reporter.during(execute(work, states)).await? {
         Ended::Completed => Ok(()),
         Ended::Stopped | Ended::Cancelled | Ended::Failed => bail!("the run stopped before it was done"),

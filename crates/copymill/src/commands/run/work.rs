@@ -14,6 +14,7 @@ use crate::{
     campaign_run::{
         Extent, NextSteps, OutputFolder, Reporter, Work, command_name, execute, print_summary, shell_word,
     },
+    commands::cluster::places,
     exit::Exit,
     output, report,
     settings::Settings,
@@ -47,6 +48,7 @@ impl Session<'_> {
             source: prepared.source,
             lease: lease.into(),
             generator,
+            s3: places(settings)?.s3,
             shutdown,
         };
         let ended = reporter.during(execute(work, states)).await;
