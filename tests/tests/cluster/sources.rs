@@ -46,7 +46,7 @@ fn an_audience_in_a_bucket_is_read_by_every_command_and_stays_as_it_was_submitte
     let _programs = (cluster.scheduler(), cluster.worker());
     cluster.wait_for(&id, "completed", PATIENCE);
     cluster.verify(&id, 120);
-    cluster.copymill(&["submit", "campaign.yaml"]).fails(64, &["s3://lists/people", "audience.source"]);
+    cluster.copymill(&["submit", "campaign.yaml"]).fails(64, &["the audience has no column"]);
     cluster.place.edit_campaign("source: s3://lists/people", "source: s3://lists/poeple");
     cluster.copymill(&["validate", "campaign.yaml"]).fails(64, &["there is no object s3://lists/poeple"]);
 }

@@ -34,9 +34,10 @@ fn recipients() -> String {
 }
 
 fn cluster(more: &str) -> Cluster {
-    let campaign = EMAIL
-        .replace("  id: id\n", "  id: id\n  email: mail\n")
-        .replace("variants: 2\n", &format!("{more}variants: 2\nsuppression: {{ list: {LIST}, by: emails }}\n"));
+    let campaign = EMAIL.replace("  id: id\n", "  id: id\n  email: mail\n").replace(
+        "variants: 2\n",
+        &format!("{more}variants: 2\nsuppression: {{ list: {LIST}, by: emails }}\n"),
+    );
     Cluster::new(&campaign, recipients())
 }
 
@@ -81,7 +82,10 @@ fn who_comes_onto_the_list_while_a_campaign_runs_is_not_written_to() {
         assert_eq!(line["tokens"]["generated"].as_u64().unwrap() > 0, row != 0 && row != 2, "{line}");
     }
     let text = std::fs::read_to_string(cluster.place.path("results.jsonl")).unwrap();
-    assert!(ADDRESSES.iter().all(|(address, _)| !text.contains(address.trim())), "an address is in an output line");
+    assert!(
+        ADDRESSES.iter().all(|(address, _)| !text.contains(address.trim())),
+        "an address is in an output line"
+    );
 }
 
 #[test]
