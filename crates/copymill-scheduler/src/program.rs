@@ -48,11 +48,13 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
     let (window, chunk_tokens) = (section.window, section.chunk_tokens);
     let lists = Arc::new(Lists::new(store.clone(), settings.store.s3.clone()));
-    let desk =
-        Desk { store: store.clone(), broker: shared.clone(), scratch, lists, window, chunk_tokens };
+    let desk = Desk { store: store.clone(), broker: shared.clone(), scratch, lists, window, chunk_tokens };
     let office = Office { store, broker: Some(shared) };
     tracing::info!(store = settings.store.url, broker = broker.describe(), "connected");
-    tokio::try_join!(take_turns(&desk, shutdown.clone()), serve(section, office, settings.store.s3, shutdown))?;
+    tokio::try_join!(
+        take_turns(&desk, shutdown.clone()),
+        serve(section, office, settings.store.s3, shutdown)
+    )?;
     broker.close().await;
     Ok(())
 }

@@ -13,8 +13,8 @@ use tokio::{
 };
 
 use crate::{
-    campaigns::CampaignCache, chunk::Storing, hands::Hands, heartbeat, inline::InlineJobs, patience::Patience,
-    settle::Generator, workbench::Workbench,
+    campaigns::CampaignCache, chunk::Storing, hands::Hands, heartbeat, inline::InlineJobs,
+    patience::Patience, settle::Generator, workbench::Workbench,
 };
 
 /// How a worker behaves.

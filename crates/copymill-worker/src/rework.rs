@@ -59,7 +59,11 @@ impl Rework<'_> {
     }
 
     /// A message as it is written: one that was tried again goes to nobody who is on the list by now.
-    fn unless_suppressed(&self, tried: Tried<'_>, list: Option<&CampaignList>) -> (OutputLine, Option<String>) {
+    fn unless_suppressed(
+        &self,
+        tried: Tried<'_>,
+        list: Option<&CampaignList>,
+    ) -> (OutputLine, Option<String>) {
         let Tried { row, mut line, rendered } = tried;
         let (Some(row), Some(list)) = (row, list) else { return (line, rendered) };
         if row.status.is_ready() && list.holds(&row.values) {
@@ -82,7 +86,8 @@ impl Rework<'_> {
         let content = &self.chunk.campaign.content;
         let rows: std::collections::HashMap<String, &InputRow> =
             self.chunk.rows.iter().map(|row| (content.segment_key_of(&row.values), row)).collect();
-        let lines = read::<SegmentLine>(storing.store.as_ref(), key, |line| rows.contains_key(&line.segment)).await?;
+        let lines =
+            read::<SegmentLine>(storing.store.as_ref(), key, |line| rows.contains_key(&line.segment)).await?;
         let mut output = OutputObject::new(self.chunk.header.rows);
         let trying = lines.into_iter().map(|line| self.segment(rows[&line.segment], line));
         let mut tried = futures::stream::iter(trying).buffered(ROWS_AT_ONCE);

@@ -21,7 +21,7 @@ use copymill_worker::program::Settings;
 use futures::{StreamExt, TryStreamExt, stream};
 use tokio::sync::mpsc;
 
-use super::inputs::{own, write_recipients};
+use super::inputs::{own, places_in, write_recipients};
 use super::machine::{QueueWatch, peak_resident_bytes};
 use super::store::{open, state};
 use super::{count, line, note, title};
@@ -117,7 +117,7 @@ impl Fleet {
         let (mut weights, mut model) = (HashMap::new(), None);
         for (number, weight) in (0..self.campaigns).zip(WEIGHTS.into_iter().cycle()) {
             fs::write(folder.join("campaign.yaml"), own(&format!("fleet-{number:03}"), weight, TOKENS))?;
-            let prepared = prepare(&folder.join("campaign.yaml"), &folder.join("cache"))?;
+            let prepared = prepare(&folder.join("campaign.yaml"), &places_in(&folder.join("cache"))).await?;
             let id = office.submit(&prepared, &Submission::default()).await?.id;
             office.order(&id, Action::Pause).await?;
             model.get_or_insert(prepared.accepted.model.clone());

@@ -4,6 +4,10 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
+use copymill_model::CACHE_BYTES;
+use copymill_scheduler::Places;
+use copymill_store::S3Settings;
+
 /// An e-mail with HTML and text.
 pub(super) const EMAIL_ANSWER: &str = r#"{"subject":"[[first_name]], a warm welcome back","preheader":"Dry days start with a good jacket from [[brand]].","headline":"Back on the trail","body":["Hello [[first_name]], we have missed you out there. The [[product]] is here, and it is as light as it is dry.","Use [[code]] when you order and pay [[price]] or less. We are happy to help you choose the right size."],"cta":"See the jacket"}"#;
 /// A short message.
@@ -41,6 +45,12 @@ fn posts(beginning: &str, max_tokens: u32) -> String {
         "{beginning}kind: social_post\naudience:\n  source: recipients.csv\n  id: id\n  fields: [category, tier]\n{COMMON}\
          sampling: {{ max_tokens: {max_tokens} }}\n"
     )
+}
+
+/// Where campaigns are prepared that name no bucket.
+pub(super) fn places_in(cache: &Path) -> Places {
+    let (cache, scratch) = (cache.to_owned(), cache.to_owned());
+    Places { cache, cache_bytes: CACHE_BYTES, scratch, s3: S3Settings::default() }
 }
 
 /// Writes an audience of so many recipients.

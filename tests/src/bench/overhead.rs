@@ -12,17 +12,18 @@ use copymill_broker::{Broker, RabbitBroker};
 use copymill_campaign::ModelPin;
 use copymill_engine::bench::random_model;
 use copymill_engine::{Engine, EngineError, EngineInfo, EngineStats, Generation, Request};
-use copymill_model::{ModelHeader, ModelPlaces, locate_model};
+use copymill_model::{CACHE_BYTES, ModelHeader, ModelPlaces, find_model};
 use copymill_scheduler::{
     office::{Office, Submission},
     prepare,
 };
 use copymill_service::{Shutdown, settings};
+use copymill_store::S3Settings;
 use copymill_worker::program::{EngineSection, Settings, serve};
 use copymill_worker::{Generator, Progress, load_model};
 use tokio::task::JoinSet;
 
-use super::inputs::{own_of, write_recipients};
+use super::inputs::{own_of, places_in, write_recipients};
 use super::store::{Waiting, open, wait};
 use super::{line, note, title};
 use crate::local_cluster::{Crew, Place};
@@ -59,8 +60,9 @@ impl Overhead {
         let folder = tempfile::tempdir().context("no temporary folder can be made")?;
         let place = Place::new(folder.path().join("cluster"))?;
         let (model, cache) = (folder.path().join("random-gpt2-124m.gguf"), place.path("cache"));
-        let places = ModelPlaces { base: folder.path().to_owned(), cache: cache.clone() };
-        let vocabulary = locate_model("demo", None, &places)?.path;
+        let (base, s3) = (folder.path().to_owned(), S3Settings::default());
+        let places = ModelPlaces { base, cache: cache.clone(), cache_bytes: CACHE_BYTES, s3 };
+        let vocabulary = find_model("demo", None, &places).await?.path;
         random_model::write(&model, random_model::Shape::GPT2_124M, &vocabulary)?;
         let cluster = place.start(&Crew { worker: "copymill-worker", workers: 0, environment: &CHUNKS })?;
         let (recorder, shutdown) = (Arc::new(Recorder::load(&model, &places).await?), Shutdown::manual());
@@ -73,7 +75,7 @@ impl Overhead {
         let submit = async |rows: u64| -> anyhow::Result<Round> {
             write_recipients(&folder.path().join("recipients.csv"), rows)?;
             fs::write(folder.path().join("campaign.yaml"), own_of(&model.display().to_string(), TOKENS))?;
-            let prepared = prepare(&folder.path().join("campaign.yaml"), &cache)?;
+            let prepared = prepare(&folder.path().join("campaign.yaml"), &places_in(&cache)).await?;
             let begun = Instant::now();
             let id = office.submit(&prepared, &Submission::default()).await?.id;
             let waiting = Waiting { every: LOOK_EVERY, says: false };
@@ -163,7 +165,7 @@ struct Recorder {
 
 impl Recorder {
     async fn load(model: &Path, places: &ModelPlaces) -> anyhow::Result<Self> {
-        let header = ModelHeader::read(locate_model(&model.display().to_string(), None, places)?)?;
+        let header = ModelHeader::read(find_model(&model.display().to_string(), None, places).await?)?;
         let loaded = load_model(&header, EngineSection::default().of_model(model)).await?;
         note(format_args!("{}", loaded.engine.info().start_line));
         let (inner, encoder) = (loaded.engine, loaded.encoder);

@@ -166,7 +166,7 @@ fn all_that_is_wrong_is_said_at_once_and_no_file_of_the_server_is_read() {
     let campaign = EMAIL
         .replace("social_post", "../../etc/passwd")
         .replace("model: demo", "model: /etc/passwd\nprompt: ../../../etc/passwd")
-        .replace("variants: 2", "variants: 99\nattempt: 2\ndeadline: \"2020-01-01T00:00:00Z\"")
+        .replace("variants: 2", "variants: 99\nattempt: 2\ndeadline: \"2020-01-01T00:00:00Z\"\nsuppression: { list: /etc/passwd, by: ids }")
         .replace("recipients.csv", "../../../../etc/passwd");
     let problems: Vec<String> = refused(campaign);
     for said in [
@@ -177,10 +177,11 @@ fn all_that_is_wrong_is_said_at_once_and_no_file_of_the_server_is_read() {
         "campaign.yaml:11:11: variants: 99 is out of range",
         "campaign.yaml:12:1: attempt: unknown key; did you mean `attempts`?",
         "campaign.yaml:13:11: deadline: the deadline has passed",
+        "campaign.yaml:14:22: suppression.list: a campaign over HTTP names no files",
     ] {
         assert!(problems.iter().any(|problem| problem.starts_with(said)), "{said} in {problems:#?}");
     }
-    assert_eq!(problems.len(), 7, "{problems:#?}");
+    assert_eq!(problems.len(), 8, "{problems:#?}");
     let missing = EMAIL.replace("recipients.csv", &format!("audiences/{}", "0".repeat(64)));
     assert!(refused(missing)[0].contains("there is no such audience"));
     let facts = port.campaign(2).replace(", url: \"https://northwind.example/spring\"", "");

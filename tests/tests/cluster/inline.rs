@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use copymill_broker::{Broker, BrokerSettings, Consumer, Message, Properties, RabbitBroker, ReplyAddress};
 use copymill_campaign::{EVENTS_QUEUE, inline_key, jobs_queue};
-use copymill_model::{ModelPlaces, locate_model};
+use copymill_model::{CACHE_BYTES, ModelPlaces, find_model};
+use copymill_store::S3Settings;
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::wait_until;
 use copymill_tests::{Cluster, Finished, Running, repository};
@@ -67,8 +68,9 @@ fn cluster() -> Cluster {
 }
 
 fn queue(cluster: &Cluster) -> String {
-    let places = ModelPlaces { base: "".into(), cache: cluster.place.path(".cache/copymill") };
-    jobs_queue(&locate_model("demo", None, &places).unwrap().pin)
+    let (cache, s3) = (cluster.place.path(".cache/copymill"), S3Settings::default());
+    let places = ModelPlaces { base: "".into(), cache, cache_bytes: CACHE_BYTES, s3 };
+    jobs_queue(&cluster.block_on(find_model("demo", None, &places)).unwrap().pin)
 }
 
 fn inline_objects(cluster: &Cluster) -> Vec<String> {

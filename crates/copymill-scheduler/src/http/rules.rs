@@ -41,7 +41,8 @@ pub(super) fn check(parsed: &ParsedCampaign, models: &[String], has_audience: bo
         found.push(parsed.problem("prompt", message));
     }
     if file.suppression.as_ref().is_some_and(|suppression| !S3Object::is_address(&suppression.list)) {
-        let message = "a campaign over HTTP names no files; put the list into a bucket and write its s3://bucket/key";
+        let message =
+            "a campaign over HTTP names no files; put the list into a bucket and write its s3://bucket/key";
         found.push(parsed.problem("suppression.list", message));
     }
     if !models.contains(&file.model) {

@@ -58,6 +58,7 @@ pub(super) fn compile(letter: &Letter, job: &InlineJob, model: &ModelPin) -> Res
         columns,
         segmented: false,
         model: model.clone(),
+        suppression: None,
         parent: None,
     };
     let content = Content::new(&campaign).map_err(|ContentError(problems)| Refusal::of_campaign(problems))?;

@@ -89,6 +89,7 @@ async fn work(
             tokens: TokenUse::default(),
             model_sha256: model.sha256.clone(),
             prompt_sha256: None,
+            suppression: None,
             segment: None,
             generated_at: String::new(),
         });
