@@ -55,7 +55,7 @@ async fn write_manifest(
     if let Some(object) = leader.store.get(&key).await? {
         return Ok(object.body);
     }
-    leader.lease.check()?;
+    leader.lease.check().await?;
     let body = Bytes::from(serde_json::to_vec_pretty(&manifest(leader, state, results, ended).await?)?);
     if leader.store.put(&key, body.clone(), Condition::IfAbsent).await? == Put::Refused {
         bail!("{key} was written by another process; run the same command again");
@@ -107,7 +107,7 @@ async fn manifest(
 /// Puts a later manifest in the place of the one with an ETag, and seals it.
 pub async fn swap(leader: &Leader, manifest: &Manifest, etag: String) -> anyhow::Result<()> {
     let (key, body) = (leader.keys.manifest(), Bytes::from(serde_json::to_vec_pretty(manifest)?));
-    leader.lease.check()?;
+    leader.lease.check().await?;
     if leader.store.put(&key, body.clone(), Condition::IfMatch(etag)).await? == Put::Refused {
         bail!("{key} was changed by another process");
     }
@@ -122,7 +122,7 @@ pub async fn seal(leader: &Leader, manifest: &[u8]) -> anyhow::Result<()> {
         Some(stored) => Condition::IfMatch(stored.etag),
         None => Condition::IfAbsent,
     };
-    leader.lease.check()?;
+    leader.lease.check().await?;
     if leader.store.put(&key, success, condition).await? == Put::Refused {
         bail!("{key} was changed by another process");
     }

@@ -132,7 +132,7 @@ impl Leader {
             StageEnd::Cancelled => return self.cancel(&mut state, rows, [&stage.tracker, &segments]).await,
             StageEnd::Stopped => return Ok(Ended::Stopped),
         }
-        self.lease.check()?;
+        self.lease.check().await?;
         let results = finish::Results { messages: stage.tracker.results(), segments: segments.results() };
         finish::complete(self, &mut state, results).await?;
         signals.progress.send_replace(state.state.clone());
@@ -145,7 +145,7 @@ impl Leader {
         rows: u64,
         [messages, segments]: [&Tracker; 2],
     ) -> anyhow::Result<Ended> {
-        self.lease.check()?;
+        self.lease.check().await?;
         let results = finish::Results { messages: messages.results(), segments: segments.results() };
         finish::end_early(self, state, results, (CampaignPhase::Cancelled, rows)).await?;
         Ok(Ended::Cancelled)
@@ -211,7 +211,7 @@ impl Leader {
             }
             return Ok(());
         };
-        self.lease.check()?;
+        self.lease.check().await?;
         let (chunk, rows) = (cut.header.chunk.clone(), cut.header.rows);
         plan::store_cut(self.store.as_ref(), &self.keys.input(stage.kind, &chunk), cut).await?;
         stage.tracker.planned(chunk.index + 1);

@@ -1,8 +1,8 @@
 //! Leadership: one lease object, taken and renewed by compare-and-swap on its ETag.
 //!
-//! The holder stops acting [`HOLD`] after the start of its last successful renewal; a standby takes over after it
-//! has seen the object unchanged for [`TAKEOVER`] on its own monotonic clock. The 5 s between them are for clocks
-//! that run at different speeds and for writes that are under way.
+//! The holder stops acting [`HOLD`] after the start of its last successful renewal, until another one succeeds; a standby
+//! takes over after it has seen the object unchanged for [`TAKEOVER`] on its own monotonic clock. The 5 s between them are
+//! for clocks that run at different speeds and for writes that are under way.
 
 use std::{
     sync::{Arc, Mutex},
@@ -20,6 +20,8 @@ const RENEW_EVERY: Duration = Duration::from_secs(1);
 /// How long the store's answer to a renewal is waited for; each try in a row waits this much longer than the one before,
 /// so that within [`HOLD`] a store may leave two of them without an answer.
 const ANSWER: Duration = Duration::from_secs(1);
+/// How long an act waits for a renewal that is overdue.
+const RENEWED_WITHIN: Duration = Duration::from_secs(30);
 /// Pause after a renewal that the store refused to look at.
 const RENEW_AGAIN_AFTER: Duration = Duration::from_millis(250);
 /// How long a standby waits after the store failed it.
@@ -157,12 +159,26 @@ impl Lease {
         Ok(Some(Self { shared, renewals }))
     }
 
-    /// Fails once the lease may have passed to another process; to be asked before every act of a leader.
-    pub fn check(&self) -> Result<(), LeaseError> {
-        if self.valid_until().is_some_and(|until| Instant::now() < until) {
-            return Ok(());
+    /// Fails once the lease has passed to another process; to be asked before every act of a leader.
+    ///
+    /// Where it could not be renewed in time, nothing is done until it is: a machine or a disk that stalls is no reason to
+    /// give up while nobody else has taken the lease.
+    pub async fn check(&self) -> Result<(), LeaseError> {
+        let asked = Instant::now();
+        while let Some(until) = self.valid_until() {
+            if Instant::now() < until {
+                return Ok(());
+            }
+            if asked.elapsed() > RENEWED_WITHIN {
+                break;
+            }
+            tokio::time::sleep(WATCH_EVERY).await;
         }
         Err(LeaseError::Lost { place: self.shared.store.describe() })
+    }
+
+    fn is_valid(&self) -> bool {
+        self.valid_until().is_some_and(|until| Instant::now() < until)
     }
 
     fn valid_until(&self) -> Option<Instant> {
@@ -183,7 +199,7 @@ impl Lease {
     pub async fn lost(&self) {
         while let Some(until) = self.valid_until() {
             tokio::time::sleep_until(until.into()).await;
-            if self.check().is_err() {
+            if !self.is_valid() {
                 return;
             }
         }
@@ -235,9 +251,9 @@ async fn renew(shared: Arc<Shared>) {
             }
         };
         tries = 0;
+        // A renewal that comes late proves all the same that nobody else took the lease in between.
         let mut valid = shared.valid_until.lock().expect("no holder of this lock panics");
-        let still_valid = valid.is_some_and(|until| Instant::now() < until);
-        *valid = (still_valid && renewed).then_some(started + HOLD);
+        *valid = renewed.then_some(started + HOLD);
         if valid.is_none() {
             return;
         }

@@ -48,7 +48,7 @@ impl StateFile {
 
     /// Stores the state.
     pub async fn save(&mut self, lease: &Lease) -> anyhow::Result<()> {
-        lease.check()?;
+        lease.check().await?;
         let now = Instant::now();
         self.state.active_s += (now - self.counted_until).as_secs_f64();
         self.counted_until = now;

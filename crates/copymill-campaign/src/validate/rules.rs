@@ -41,7 +41,8 @@ pub(super) fn check(parsed: &ParsedCampaign) -> Vec<Problem> {
     found.extend(address(parsed));
     found.extend(facts(parsed));
     if let Some(Err(error)) = file.deadline.as_ref().map(|text| text.parse::<jiff::Timestamp>()) {
-        let message = format!("a deadline is a time with its zone, such as \"2026-12-01T06:00:00Z\": {error}");
+        let message =
+            format!("a deadline is a time with its zone, such as \"2026-12-01T06:00:00Z\": {error}");
         found.push(parsed.problem("deadline", message));
     }
     if file.sampling.top_p == 0.0 {

@@ -46,7 +46,7 @@ pub struct Record {
 }
 
 enum Rows {
-    Text(TextRows),
+    Text(Box<TextRows>),
     Parquet(ParquetRows),
 }
 
@@ -71,7 +71,7 @@ impl AudienceReader {
             (Rows::Parquet(rows), columns, detected)
         } else {
             let (rows, columns, detected) = TextRows::open(path, &name, &options)?;
-            (Rows::Text(rows), columns, detected)
+            (Rows::Text(Box::new(rows)), columns, detected)
         };
         let mut reader = Self { name, rows, columns, id: None, detected, next_ordinal: 0 };
         reader.id = options.id.map(|id| reader.column(&id)).transpose()?;

@@ -95,7 +95,7 @@ impl Stage {
         state: &mut CampaignState,
     ) -> anyhow::Result<()> {
         let Some(chunk) = self.tracker.next() else { return Ok(()) };
-        leader.lease.check()?;
+        leader.lease.check().await?;
         let job = self.job(leader, chunk.clone());
         match read_output(&leader.store, &leader.keys, &job).await? {
             Output::Lines(result) => {
