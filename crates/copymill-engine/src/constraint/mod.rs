@@ -34,6 +34,12 @@ impl Constraint {
         Self { schema, compiled: Mutex::new(None) }
     }
 
+    /// The compiled form for the given engine's vocabulary, where it is there already.
+    pub(crate) fn known(&self, compiler: &Compiler) -> Option<Arc<Compiled>> {
+        let compiled = self.compiled.try_lock().ok()?;
+        compiled.as_ref().filter(|compiled| compiler.made(compiled)).cloned()
+    }
+
     /// The compiled form for the given engine's vocabulary; compiles where that was not done before, which takes
     /// milliseconds to a second.
     pub(crate) fn compiled(&self, compiler: &Compiler) -> Result<Arc<Compiled>, String> {

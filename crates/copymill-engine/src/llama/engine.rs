@@ -131,8 +131,12 @@ impl LlamaEngine {
     }
 
     async fn compiled(&self, constraint: Arc<Constraint>) -> Result<Arc<Compiled>, EngineError> {
+        // Requests enter one by one: on a busy machine, waiting for another thread would keep slots empty.
+        if let Some(known) = constraint.known(&self.compiler) {
+            return Ok(known);
+        }
         let compiler = self.compiler.clone();
-        // A first compilation may take a second; a later call costs a lock.
+        // A first compilation may take a second.
         let compiling = tokio::task::spawn_blocking(move || constraint.compiled(&compiler));
         compiling.await.map_err(|_| EngineError::Stopped)?.map_err(EngineError::Constraint)
     }
