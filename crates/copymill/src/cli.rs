@@ -77,6 +77,9 @@ const EXIT_CODES: [(&str, &str); 4] = [
     ("130", "stopped by Ctrl-C or SIGTERM before it was done; the same command continues"),
 ];
 
+/// How long what is under way is waited for at the end.
+const SHUTDOWN: std::time::Duration = std::time::Duration::from_secs(2);
+
 /// Runs the command that the arguments ask for.
 pub(crate) fn main() -> Exit {
     let matches = match command().try_get_matches() {
@@ -123,8 +126,9 @@ fn dispatch(command: Command, settings: &Settings) -> anyhow::Result<Exit> {
             Command::DeadLetters(command) => command.execute().await,
         }
     });
-    // Threads that read a large file or wait for a disk must not hold up an end that was asked for.
-    runtime.shutdown_background();
+    // The engine's thread has to end before the process does, or it computes with what is being torn down. Threads that
+    // read a large file or wait for a disk must not hold up an end that was asked for.
+    runtime.shutdown_timeout(SHUTDOWN);
     ended
 }
 
