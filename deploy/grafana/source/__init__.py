@@ -1,0 +1,1 @@
+"""What the dashboards show; `build.py` beside this folder writes them."""
