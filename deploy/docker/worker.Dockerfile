@@ -1,0 +1,53 @@
+# syntax=docker/dockerfile:1.7
+# The worker for CPUs, and the command line. From the project's folder:
+#   docker build -f deploy/docker/worker.Dockerfile -t copymill-worker:0.1.0 .
+# llama.cpp is compiled for every generation of CPUs, and the worker loads what fits the machine when it starts.
+
+FROM rust:1.95.0-bookworm AS build
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends clang cmake libclang-dev ninja-build python3 \
+ && rm -rf /var/lib/apt/lists/*
+WORKDIR /src
+COPY . .
+ENV CARGO_INCREMENTAL=0 \
+    CMAKE_GENERATOR=Ninja
+# Crates and what was compiled of them stay in caches between builds; only the crates that changed are compiled again.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+    --mount=type=cache,id=copymill-target,target=/src/target,sharing=locked \
+    deploy/docker/build.py /out/usr/local copymill-worker copymill --features copymill/dynamic-backends
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+    mkdir -p /out/usr/share/copymill \
+ && deploy/docker/sbom.py copymill-worker copymill --features copymill/dynamic-backends > /out/usr/share/copymill/sbom.cdx.json \
+ && cp LICENSE-APACHE LICENSE-MIT /out/usr/share/copymill/
+
+FROM debian:bookworm-slim
+# OpenMP is how llama.cpp uses several cores.
+RUN apt-get update \
+ && apt-get install -y --no-install-recommends ca-certificates libgcc-s1 libgomp1 libstdc++6 \
+ && rm -rf /var/lib/apt/lists/*
+# A number, so that Kubernetes can tell that it is not root.
+RUN groupadd --gid 10001 copymill \
+ && useradd --uid 10001 --gid 10001 --home-dir /var/lib/copymill --no-create-home --shell /usr/sbin/nologin copymill \
+ && install -d -o copymill -g copymill -m 0750 /var/lib/copymill /var/cache/copymill
+COPY --from=build /out/ /
+COPY --chmod=755 deploy/docker/healthy.sh /usr/local/bin/copymill-healthy
+# Lets the programs find llama.cpp's libraries in /usr/local/lib.
+RUN ldconfig
+ENV COPYMILL_ADMIN__ADDRESS=0.0.0.0:9090 \
+    COPYMILL_WORKER__CACHE=/var/cache/copymill \
+    COPYMILL_CACHE=/var/cache/copymill
+USER 10001:10001
+WORKDIR /var/lib/copymill
+EXPOSE 9090
+# A model may have to be downloaded first, but the port answers meanwhile.
+HEALTHCHECK --interval=10s --timeout=5s --start-period=30s --retries=3 CMD ["copymill-healthy"]
+ENTRYPOINT ["copymill-worker"]
+ARG SOURCE=""
+ARG VERSION=0.1.0
+ARG REVISION=""
+LABEL org.opencontainers.image.title="copymill-worker" \
+      org.opencontainers.image.description="Generates the messages of Copymill's campaigns on CPUs" \
+      org.opencontainers.image.licenses="MIT OR Apache-2.0" \
+      org.opencontainers.image.source="$SOURCE" \
+      org.opencontainers.image.version="$VERSION" \
+      org.opencontainers.image.revision="$REVISION"
