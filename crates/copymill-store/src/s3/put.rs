@@ -77,6 +77,14 @@ enum Sent {
     Stored(String),
     Refused,
     Collided,
+    UploadGone,
+}
+
+/// Whose object has the key.
+enum There {
+    Own(String),
+    Other,
+    Nothing,
 }
 
 impl S3Store {
@@ -92,6 +100,7 @@ impl S3Store {
             match writing.send().await? {
                 Sent::Stored(etag) => return Ok(Put::Stored(etag)),
                 Sent::Refused => return writing.after_refusal().await,
+                Sent::UploadGone => return writing.after_lost_upload().await,
                 Sent::Collided => tokio::time::sleep(AFTER_COLLISION * collision).await,
             }
         }
@@ -190,6 +199,7 @@ impl Writing<'_> {
         };
         match (status(&error), &self.condition) {
             (Some(412), Condition::IfAbsent | Condition::IfMatch(_)) => Ok(Sent::Refused),
+            (Some(404), _) if error.code() == Some("NoSuchUpload") => Ok(Sent::UploadGone),
             (Some(404), Condition::IfMatch(_)) if error.code() != Some("NoSuchBucket") => Ok(Sent::Refused),
             (Some(409), _) => Ok(Sent::Collided),
             _ => Err(self.store.failing("write", self.key).with(error)),
@@ -198,14 +208,30 @@ impl Writing<'_> {
 
     /// A put that was sent twice, because its first answer was lost, is refused over its own object: look whose it is.
     async fn after_refusal(&self) -> Result<Put, StoreError> {
+        Ok(match self.look().await? {
+            There::Own(etag) => Put::Stored(etag),
+            There::Other | There::Nothing => Put::Refused,
+        })
+    }
+
+    /// Parts that are gone were put together by a try whose answer was lost, or somebody removed them.
+    async fn after_lost_upload(&self) -> Result<Put, StoreError> {
+        match (self.look().await?, &self.condition) {
+            (There::Own(etag), _) => Ok(Put::Stored(etag)),
+            (There::Other, Condition::IfAbsent | Condition::IfMatch(_)) => Ok(Put::Refused),
+            _ => Err(self.error("its parts were removed before they were put together")),
+        }
+    }
+
+    async fn look(&self) -> Result<There, StoreError> {
         let store = self.store;
         let head = store.client.head_object().bucket(&store.bucket).key(&self.object_key).send().await;
         match head {
             Ok(output) if output.metadata().and_then(|meta| meta.get(WRITTEN_BY)) == Some(&self.id) => {
-                Ok(Put::Stored(output.e_tag.unwrap_or_default()))
+                Ok(There::Own(output.e_tag.unwrap_or_default()))
             }
-            Ok(_) => Ok(Put::Refused),
-            Err(error) if status(&error) == Some(404) => Ok(Put::Refused),
+            Ok(_) => Ok(There::Other),
+            Err(error) if status(&error) == Some(404) => Ok(There::Nothing),
             Err(error) => Err(store.failing("look at", self.key).with(error)),
         }
     }
