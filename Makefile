@@ -32,8 +32,11 @@ cluster-down:
 	@target/release/local-cluster down
 
 test: build
-	$(call step,test tools,./deploy/setup/build-tools.sh test)
+	$(call step,test tools,./deploy/setup/build-tools.sh test && helm/tests/setup.sh)
 	$(call step,tests of the demo model's grammar,(cd examples/demo-model && /usr/bin/python3 -m unittest -q))
+	$(call step,tests of alerts and dashboards,.venv/bin/python -m unittest discover -q -s deploy/prometheus/tests)
+	$(call step,tests of the chart,.venv/bin/python -m unittest discover -q -s helm/tests)
+	$(call step,tests of the scaling simulator,.venv/bin/python -m unittest discover -q -s tests/scaling)
 	$(call step,tests,cargo test --release --locked --workspace)
 
 check: setup

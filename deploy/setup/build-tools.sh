@@ -27,6 +27,10 @@ fi
 if [ "${1:-}" = test ]; then
   /usr/bin/python3 -c "import ensurepip" 2>/dev/null || packages+=(python3-venv)
   ls /usr/lib/*/faketime/libfaketimeMT.so.1 >/dev/null 2>&1 || packages+=(libfaketime)
+  need prometheus prometheus
+  need promtool prometheus
+  # Renders the chart's tools.
+  need npm npm
 fi
 
 # Tests and the local cluster start nodes of their own; the system's node is never touched.

@@ -6,11 +6,13 @@
 #[cfg(feature = "testing")]
 pub mod conformance;
 mod in_process;
+mod observed;
 mod rabbitmq;
 mod seam;
 
 pub use in_process::{InProcessBroker, Limits};
-pub use rabbitmq::{BrokerSettings, RabbitBroker, TlsSettings};
+pub use observed::{BROKER_OPERATIONS, BROKER_RESULTS, BrokerObserver, ObservedBroker};
+pub use rabbitmq::{BrokerSettings, LinkState, RabbitBroker, TlsSettings};
 pub use seam::{
     Broker, BrokerError, Consumer, Death, Delivery, Listener, Message, Properties, ReplyAddress, Settle,
 };

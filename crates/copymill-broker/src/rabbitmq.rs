@@ -18,6 +18,7 @@ use bytes::Bytes;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 
+pub use link::LinkState;
 pub use settings::{BrokerSettings, TlsSettings};
 
 use self::consumer::RabbitConsumer;
@@ -40,6 +41,11 @@ impl RabbitBroker {
         let link = Arc::new(Link::connect(settings).await?);
         let publisher = Arc::new(Publisher::new(Arc::clone(&link)));
         Ok(Self { publisher, speaker: Arc::new(Speaker::new(Arc::clone(&link))), link })
+    }
+
+    /// How the connection is.
+    pub fn link_state(&self) -> LinkState {
+        self.link.state()
     }
 
     /// Says goodbye; what is unsettled goes back to its queues at once.

@@ -81,6 +81,10 @@ pub struct Properties {
     pub reply_to: Option<ReplyAddress>,
     /// Why and where the message was given up on; only in the dead-letter queue.
     pub death: Option<Death>,
+    /// The trace that it belongs to, as a W3C `traceparent`.
+    pub trace: Option<String>,
+    /// When it was sent, in milliseconds since 1970 on the sender's clock.
+    pub sent_ms: Option<u64>,
 }
 
 /// Why a message is in the dead-letter queue.

@@ -57,6 +57,9 @@ pub struct Heartbeat {
     pub messages: u64,
     /// Tokens that it generated since it started.
     pub tokens: u64,
+    /// Seconds in which its engine had something to do, since it started.
+    #[serde(default)]
+    pub busy_s: f64,
 }
 
 /// A chunk by campaign, kind and number.

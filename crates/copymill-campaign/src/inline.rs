@@ -128,6 +128,11 @@ pub fn inline_key(message_id: &str) -> String {
     format!("inline/default/{}.jsonl.zst", sha256_hex(message_id.as_bytes()))
 }
 
+/// What the notes about an inline job start with that may have killed workers.
+pub fn inline_attempts_prefix(message_id: &str) -> String {
+    format!("inline/default/attempts/{}/", sha256_hex(message_id.as_bytes()))
+}
+
 /// The library's own words quote the value that they are about, which may be a recipient's.
 fn explain(error: &serde_json::Error) -> String {
     let place = format!("line {}, column {}", error.line(), error.column());

@@ -31,7 +31,7 @@ pub use file::{
 pub use id::{CampaignId, NotACampaignId};
 pub use inline::{
     INLINE_ANSWER_BYTES_MAX, INLINE_BYTES_MAX, INLINE_ROWS_MAX, InlineAnswer, InlineHeader, InlineJob,
-    InlineProblem, OWN_QUEUES_PREFIX, inline_key,
+    InlineProblem, OWN_QUEUES_PREFIX, inline_attempts_prefix, inline_key,
 };
 pub use keys::{ACTIVE_PREFIX, CampaignKeys};
 pub use line::{OutputLine, Rendered, SegmentLine, TokenUse};
@@ -40,7 +40,7 @@ pub use lines::{
     encode_input, sha256_hex,
 };
 pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
-pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue};
+pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue, model_label};
 pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;

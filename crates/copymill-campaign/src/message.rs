@@ -75,6 +75,17 @@ pub enum Event {
 }
 
 impl Event {
+    /// What happened, in one word.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Started { .. } => "started",
+            Self::Done { .. } => "done",
+            Self::Returned { .. } => "returned",
+            Self::Split { .. } => "split",
+            Self::Failed { .. } => "failed",
+        }
+    }
+
     /// The job that it is about.
     pub fn job(&self) -> &ChunkJob {
         match self {
@@ -107,11 +118,14 @@ pub struct ChunkResult {
 /// Where workers tell the leader what they did.
 pub const EVENTS_QUEUE: &str = "copymill.events";
 
-/// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.
-pub fn jobs_queue(model: &crate::ModelPin) -> String {
+/// What a model is called in names of queues and in metrics.
+pub fn model_label(model: &crate::ModelPin) -> String {
     // The last part of the name: the same file is called by a path here and by an address of the hub there.
     let name = model.name.rsplit('/').next().unwrap_or_default().trim_end_matches(".gguf");
-    let short: String =
-        name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect();
-    format!("copymill.jobs.{short}.{}", &model.sha256[..model.sha256.len().min(12)])
+    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect()
+}
+
+/// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.
+pub fn jobs_queue(model: &crate::ModelPin) -> String {
+    format!("copymill.jobs.{}.{}", model_label(model), &model.sha256[..model.sha256.len().min(12)])
 }

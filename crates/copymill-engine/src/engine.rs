@@ -1,7 +1,7 @@
 //! The seam: what generates text, what it says about itself, and how it can fail.
 
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 
@@ -65,6 +65,10 @@ pub struct EngineInfo {
 pub struct EngineStats {
     /// Batches that were decoded.
     pub decode_steps: u64,
+    /// Time in which the engine had something to do.
+    pub decode_time: Duration,
+    /// Tokens in the batches that were decoded, of prompts and outputs.
+    pub batch_tokens: u64,
     /// Prompt tokens that were computed.
     pub prompt_tokens: u64,
     /// Prompt tokens that were taken from cells of another sequence instead of being computed.
@@ -87,6 +91,10 @@ pub struct EngineStats {
     pub running: u32,
     /// Variants that wait for a slot at the moment.
     pub queued: u32,
+    /// Memory of the device, in use by anybody and in all, in bytes; none where the backend does not tell.
+    pub device_memory: Option<(u64, u64)>,
+    /// Whether it takes no request any more, because its device kept failing: only a new engine helps.
+    pub is_stopped: bool,
     /// When a batch was last decoded, or the engine last had nothing to do.
     pub last_progress: Instant,
 }

@@ -18,5 +18,5 @@ mod vocabulary;
 pub use constraint::Constraint;
 pub use engine::{Engine, EngineError, EngineInfo, EngineStats};
 pub use llama::{FlashAttention, KvLayout, KvType, LlamaEngine, LlamaSettings};
-pub use request::{FinishReason, Generation, Request, Sampling, TokenCounts, Watch};
+pub use request::{FinishReason, Generation, Request, Sampling, Timings, TokenCounts, Watch};
 pub use scripted::{ByteTokenizer, ScriptedAnswer, ScriptedEngine};

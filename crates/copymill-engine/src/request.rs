@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::constraint::Constraint;
 
@@ -75,6 +76,19 @@ pub struct Generation {
     pub tokens: TokenCounts,
     /// The seed it was drawn with.
     pub seed: u32,
+    /// How long it took.
+    pub timings: Timings,
+}
+
+/// How long one variant took, from when its request reached the engine.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Timings {
+    /// Until its first token was computed: the wait for a slot and for the prompts before it.
+    pub queued: Duration,
+    /// Until the first token of the output was there.
+    pub first_token: Duration,
+    /// Until it ended.
+    pub total: Duration,
 }
 
 /// Why an output ended.

@@ -1,5 +1,6 @@
 //! Leading all campaigns of a store: who is told what, and what happens when one ends.
 
+mod figures;
 mod workers;
 
 use std::{
@@ -24,13 +25,16 @@ use tokio::{
 };
 
 use crate::{
+    demand::Assumptions,
     intake::load,
     lead::{Ended, Leader, Note, Notes, Signals},
     lease::{Lease, LeaseError},
+    metrics::SchedulerMetrics,
     office::active,
     source::Source,
     window::Window,
 };
+use figures::Led;
 use workers::Workers;
 
 /// Events and orders in hand at once.
@@ -59,6 +63,12 @@ pub struct Desk {
     pub window: usize,
     /// Tokens that the answers of one chunk may have together.
     pub chunk_tokens: u64,
+    /// What it measures.
+    pub metrics: Arc<SchedulerMetrics>,
+    /// Tokens that a worker is assumed to generate in a second until one has.
+    pub assumed_tokens_per_s: f64,
+    /// What else predictions assume.
+    pub(crate) assumptions: Assumptions,
 }
 
 /// The campaigns that are led.
@@ -66,7 +76,9 @@ struct Campaigns {
     desk: Desk,
     lease: Arc<Lease>,
     windows: HashMap<String, Window>,
-    notes: HashMap<CampaignId, (ModelPin, mpsc::Sender<Note>)>,
+    notes: HashMap<CampaignId, Led>,
+    /// Models of campaigns that were led, by their queues.
+    seen_models: HashMap<String, ModelPin>,
     led: JoinSet<(CampaignId, anyhow::Result<Ended>)>,
     later: HashMap<CampaignId, Instant>,
     draining: watch::Receiver<bool>,
@@ -84,6 +96,7 @@ impl Desk {
             lease: lease.clone(),
             windows: HashMap::new(),
             notes: HashMap::new(),
+            seen_models: HashMap::new(),
             led: JoinSet::new(),
             later: HashMap::new(),
             draining,
@@ -91,6 +104,7 @@ impl Desk {
         let mut workers = Workers::default();
         let (mut look, mut queues) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(QUEUES_EVERY));
         loop {
+            self.metrics.turn();
             tokio::select! {
                 () = shutdown.drain_requested() => break,
                 () = lease.lost() => break,
@@ -102,11 +116,16 @@ impl Desk {
                 }
                 Some(ended) = campaigns.led.join_next() => campaigns.ended(ended.context("a leader panicked")?),
                 _ = look.tick() => campaigns.look().await,
-                _ = queues.tick() => campaigns.look_at_queues(&mut workers).await,
+                _ = queues.tick() => {
+                    campaigns.look_at_queues(&mut workers).await;
+                    campaigns.look_at_own_queues().await;
+                    campaigns.tell_figures(&mut workers);
+                }
             }
         }
         drain.send_replace(true);
         campaigns.notes.clear();
+        self.metrics.stand_by();
         while campaigns.led.join_next().await.is_some() {}
         Ok(())
     }
@@ -125,7 +144,11 @@ impl Campaigns {
 
     async fn try_look(&mut self) -> anyhow::Result<()> {
         for id in active(self.desk.store.as_ref()).await? {
-            self.begin(&id).await?;
+            // One that cannot be read holds up no other.
+            if let Err(error) = self.begin(&id).await {
+                tracing::warn!(campaign = %id, error = format!("{error:#}"), "a campaign cannot be led; trying again");
+                self.later.insert(id, Instant::now() + TRY_AGAIN_AFTER);
+            }
         }
         Ok(())
     }
@@ -143,6 +166,7 @@ impl Campaigns {
         let window = self.windows.entry(jobs_queue(&campaign.model));
         let window =
             window.or_insert_with(|| Window::new(self.desk.window)).join(f64::from(campaign.file.weight));
+        let share = window.share();
         let leader = Leader {
             store: self.desk.store.clone(),
             broker: self.desk.broker.clone(),
@@ -152,19 +176,25 @@ impl Campaigns {
             window,
             holds_pilots: true,
             chunk_tokens: self.desk.chunk_tokens,
+            metrics: self.desk.metrics.clone(),
         };
+        let (progress, state) = watch::channel(CampaignState::accepted());
         let (notes, notes_taken) = mpsc::channel(NOTES);
-        self.notes.insert(id.clone(), (campaign.model.clone(), notes));
+        self.seen_models.insert(jobs_queue(&campaign.model), campaign.model.clone());
+        self.notes.insert(id.clone(), Led { campaign: campaign.clone(), notes, state, share });
         let (id, draining, desk) = (id.clone(), self.draining.clone(), self.desk.clone());
         tracing::info!(campaign = %id, name = campaign.file.campaign, "leading a campaign");
-        self.led.spawn(async move { (id, lead_one(leader, notes_taken, draining, &desk).await) });
+        self.led.spawn(async move { (id, lead_one(leader, (notes_taken, progress), draining, &desk).await) });
         Ok(())
     }
 
     fn ended(&mut self, (id, ended): (CampaignId, anyhow::Result<Ended>)) {
         self.notes.remove(&id);
         match ended {
-            Ok(ended) => tracing::info!(campaign = %id, ?ended, "a campaign is no longer led"),
+            Ok(ended) => {
+                self.count_end(ended);
+                tracing::info!(campaign = %id, ?ended, "a campaign is no longer led");
+            }
             Err(error) => {
                 tracing::warn!(campaign = %id, error = format!("{error:#}"), "leading a campaign failed; trying again");
                 self.later.insert(id, Instant::now() + TRY_AGAIN_AFTER);
@@ -187,14 +217,20 @@ impl Campaigns {
             Err(error) => return give_up(delivery, &format!("no order: {error}")).await,
         };
         self.later.remove(&order.campaign);
-        self.begin(&order.campaign).await?;
-        self.tell(&order.campaign, Note::Order(order.action, delivery)).await
+        match self.begin(&order.campaign).await {
+            Ok(()) => self.tell(&order.campaign, Note::Order(order.action, delivery)).await,
+            Err(error) if passes(&error) => {
+                tracing::warn!(campaign = %order.campaign, error = format!("{error:#}"), "an order goes back to its queue");
+                requeue(delivery).await
+            }
+            Err(error) => give_up(delivery, &format!("the campaign cannot be led: {error:#}")).await,
+        }
     }
 
     /// Tells the leader of a campaign; where nobody leads it any more, there is nothing to tell.
     async fn tell(&mut self, id: &CampaignId, note: Note) -> anyhow::Result<()> {
-        let Some((_, notes)) = self.notes.get(id) else { return settle(note).await };
-        match notes.send(note).await {
+        let Some(led) = self.notes.get(id) else { return settle(note).await };
+        match led.notes.send(note).await {
             Ok(()) => Ok(()),
             Err(mpsc::error::SendError(note)) => settle(note).await,
         }
@@ -205,9 +241,9 @@ impl Campaigns {
         let heartbeat = Arc::new(heartbeat);
         for id in heartbeat.chunks.iter().map(|held| &held.campaign).collect::<std::collections::HashSet<_>>()
         {
-            if let Some((_, notes)) = self.notes.get(id) {
+            if let Some(led) = self.notes.get(id) {
                 // The next heartbeat says the same.
-                let _ = notes.try_send(Note::Alive(heartbeat.clone()));
+                let _ = led.notes.try_send(Note::Alive(heartbeat.clone()));
             }
         }
         workers.heard(heartbeat);
@@ -216,14 +252,14 @@ impl Campaigns {
     /// Tells campaigns whose model's queue is empty while all of its workers wait.
     async fn look_at_queues(&mut self, workers: &mut Workers) {
         let models: HashMap<String, ModelPin> =
-            self.notes.values().map(|(model, _)| (jobs_queue(model), model.clone())).collect();
+            self.notes.values().map(|led| (jobs_queue(led.model()), led.model().clone())).collect();
         for (queue, model) in models {
             let depth = self.desk.broker.depth(&queue).await;
             if !workers.is_idle(&model, &queue, matches!(depth, Ok(0))) {
                 continue;
             }
-            for (_, notes) in self.notes.values().filter(|(of, _)| *of == model) {
-                let _ = notes.try_send(Note::Idle);
+            for led in self.notes.values().filter(|led| *led.model() == model) {
+                let _ = led.notes.try_send(Note::Idle);
             }
         }
     }
@@ -232,13 +268,12 @@ impl Campaigns {
 /// Leads one campaign to its end. The mark goes last.
 async fn lead_one(
     leader: Leader,
-    notes: mpsc::Receiver<Note>,
+    (notes, progress): (mpsc::Receiver<Note>, watch::Sender<CampaignState>),
     draining: watch::Receiver<bool>,
     desk: &Desk,
 ) -> anyhow::Result<Ended> {
     let (store, mark) = (leader.store.clone(), format!("{ACTIVE_PREFIX}{}", leader.campaign.id));
     let (_gone, workers_gone) = watch::channel(true);
-    let (progress, _seen) = watch::channel(CampaignState::accepted());
     let mut signals = Signals { draining, workers_gone, progress };
     let mut notes = Notes::Routed(notes);
     let led = async {
@@ -269,6 +304,13 @@ fn passes(error: &anyhow::Error) -> bool {
 async fn settle(note: Note) -> anyhow::Result<()> {
     let (Note::Event(_, delivery) | Note::Order(_, delivery)) = note else { return Ok(()) };
     match delivery.ack().await {
+        Err(error) if !error.is_returned => Err(error.into()),
+        _ => Ok(()),
+    }
+}
+
+async fn requeue(delivery: Delivery) -> anyhow::Result<()> {
+    match delivery.requeue().await {
         Err(error) if !error.is_returned => Err(error.into()),
         _ => Ok(()),
     }

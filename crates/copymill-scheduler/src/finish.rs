@@ -1,6 +1,6 @@
 //! Finishing: manifest, then `_SUCCESS`, then the last state. Each step may find that it was done before.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use anyhow::bail;
 use bytes::Bytes;
@@ -10,7 +10,10 @@ use copymill_campaign::{
 };
 use copymill_store::{Condition, Put};
 
-use crate::{lead::Leader, state_file::StateFile};
+use crate::{lead::Leader, lease::LeaseError, state_file::StateFile, tracker::Tracker};
+
+/// The generation of an object in whose place in the first one something damaged is.
+pub const REMADE: u32 = 2;
 
 /// What all chunks produced.
 pub struct Results<'a> {
@@ -18,6 +21,15 @@ pub struct Results<'a> {
     pub messages: &'a BTreeMap<ChunkId, ChunkResult>,
     /// Chunks of segments; empty where the campaign has none.
     pub segments: &'a BTreeMap<ChunkId, ChunkResult>,
+    /// Chunks of messages whose first object was damaged: what counts is their object of the next generation.
+    pub remade: &'a BTreeSet<ChunkId>,
+}
+
+impl<'a> Results<'a> {
+    /// What is done by now.
+    pub fn of(messages: &'a Tracker, segments: &'a Tracker) -> Self {
+        Self { messages: messages.results(), segments: segments.results(), remade: messages.remade() }
+    }
 }
 
 /// Writes manifest and `_SUCCESS` and ends the campaign.
@@ -58,7 +70,7 @@ async fn write_manifest(
     leader.lease.check().await?;
     let body = Bytes::from(serde_json::to_vec_pretty(&manifest(leader, state, results, ended).await?)?);
     if leader.store.put(&key, body.clone(), Condition::IfAbsent).await? == Put::Refused {
-        bail!("{key} was written by another process; run the same command again");
+        return Err(LeaseError::Overtaken { key }.into());
     }
     Ok(body)
 }
@@ -71,9 +83,13 @@ async fn manifest(
     (phase, rows): (CampaignPhase, Option<u64>),
 ) -> anyhow::Result<Manifest> {
     let campaign = &leader.campaign;
-    let named = |kind| move |(id, result): (&ChunkId, &ChunkResult)| object(leader, kind, (id, 1), result);
-    let objects: Vec<_> = results.messages.iter().map(named(ChunkKind::Messages)).collect();
-    let segments = results.segments.iter().map(named(ChunkKind::Segments)).collect();
+    let message_object = |(id, result): (&ChunkId, &ChunkResult)| {
+        let generation = if results.remade.contains(id) { REMADE } else { 1 };
+        object(leader, ChunkKind::Messages, (id, generation), result)
+    };
+    let segment_object = |(id, result)| object(leader, ChunkKind::Segments, (id, 1), result);
+    let objects: Vec<_> = results.messages.iter().map(message_object).collect();
+    let segments = results.segments.iter().map(segment_object).collect();
     let rows = rows.unwrap_or_else(|| objects.last().map_or(0, |object| object.rows.1));
     let outcomes = sum(&objects);
     let expected = rows * u64::from(campaign.file.variants);
@@ -88,7 +104,7 @@ async fn manifest(
     Ok(Manifest {
         v: 1,
         campaign: campaign.id.clone(),
-        generation: 1,
+        generation: if results.remade.is_empty() { 1 } else { REMADE },
         name: campaign.file.campaign.clone(),
         state: phase,
         campaign_sha256: stored.map(|object| sha256_hex(&object.body)).unwrap_or_default(),
@@ -109,7 +125,7 @@ pub async fn swap(leader: &Leader, manifest: &Manifest, etag: String) -> anyhow:
     let (key, body) = (leader.keys.manifest(), Bytes::from(serde_json::to_vec_pretty(manifest)?));
     leader.lease.check().await?;
     if leader.store.put(&key, body.clone(), Condition::IfMatch(etag)).await? == Put::Refused {
-        bail!("{key} was changed by another process");
+        return Err(LeaseError::Overtaken { key }.into());
     }
     seal(leader, &body).await
 }
@@ -124,7 +140,7 @@ pub async fn seal(leader: &Leader, manifest: &[u8]) -> anyhow::Result<()> {
     };
     leader.lease.check().await?;
     if leader.store.put(&key, success, condition).await? == Put::Refused {
-        bail!("{key} was changed by another process");
+        return Err(LeaseError::Overtaken { key }.into());
     }
     Ok(())
 }

@@ -15,8 +15,9 @@ use std::{sync::Arc, time::Duration};
 use anyhow::Context;
 use axum::{
     Router,
-    extract::DefaultBodyLimit,
+    extract::{DefaultBodyLimit, Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
+    middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
@@ -24,7 +25,7 @@ use copymill_service::Shutdown;
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::Semaphore};
 
-use crate::{intake::Places, office::Office};
+use crate::{intake::Places, metrics::SchedulerMetrics, office::Office};
 use refusal::Refusal;
 
 /// Campaigns that are checked at once: each reads its audience once, which takes a core and scratch space.
@@ -41,12 +42,13 @@ pub struct Port {
     /// The models that a campaign may name.
     pub models: Vec<String>,
     checking: Semaphore,
+    metrics: Arc<SchedulerMetrics>,
 }
 
 impl Port {
     /// A port without requests yet.
-    pub fn new(office: Office, places: Places, models: Vec<String>) -> Self {
-        Self { office, places, models, checking: Semaphore::new(CHECKED_AT_ONCE) }
+    pub fn new(office: Office, places: Places, models: Vec<String>, metrics: Arc<SchedulerMetrics>) -> Self {
+        Self { office, places, models, checking: Semaphore::new(CHECKED_AT_ONCE), metrics }
     }
 
     /// Serves an address until the process drains.
@@ -92,7 +94,21 @@ fn router(port: Arc<Port>) -> Router {
         })
         // Each body has its own limit where it is read.
         .layer(DefaultBodyLimit::disable())
+        .layer(middleware::from_fn_with_state(port.clone(), count))
         .with_state(port)
+}
+
+/// Counts answers by class of status.
+async fn count(State(port): State<Arc<Port>>, request: Request, next: Next) -> Response {
+    let response = next.run(request).await;
+    let class = match response.status().as_u16() {
+        ..300 => "2xx",
+        300..400 => "3xx",
+        400..500 => "4xx",
+        _ => "5xx",
+    };
+    port.metrics.series.http_requests_total.of([class]).inc();
+    response
 }
 
 /// An answer of one JSON object.

@@ -1,6 +1,7 @@
 //! Leading one campaign: cut, publish as the window allows, follow what workers report, until every chunk is done.
 
 mod failure;
+mod mend;
 mod notes;
 mod pace;
 mod pilot;
@@ -13,19 +14,23 @@ use std::{
 };
 
 use anyhow::{Context, bail};
-use copymill_broker::{Broker, Delivery};
+use copymill_broker::{Broker, Delivery, Message, Properties};
 use copymill_campaign::{
-    Accepted, Action, CampaignKeys, CampaignPhase, CampaignState, ChunkJob, ChunkKind, Event, jobs_queue,
+    Accepted, Action, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
+    Event, jobs_queue,
 };
+use copymill_service::traces;
 use copymill_store::Store;
 use tokio::sync::watch;
+use tracing::Instrument;
 
 pub use notes::{Note, Notes};
 use pace::Pace;
 use stage::Stage;
 
 use crate::{
-    finish, lease::Lease, plan, source::Source, state_file::StateFile, tracker::Tracker, window::Member,
+    finish, lease::Lease, metrics::SchedulerMetrics, plan, source::Source, state_file::StateFile,
+    tracker::Tracker, window::Member,
 };
 
 const TICK: Duration = Duration::from_millis(200);
@@ -50,6 +55,8 @@ pub struct Leader {
     pub holds_pilots: bool,
     /// Tokens that the answers of one chunk may have together.
     pub chunk_tokens: u64,
+    /// What it measures.
+    pub metrics: Arc<SchedulerMetrics>,
 }
 
 /// How a leader's work ended.
@@ -133,7 +140,7 @@ impl Leader {
             StageEnd::Stopped => return Ok(Ended::Stopped),
         }
         self.lease.check().await?;
-        let results = finish::Results { messages: stage.tracker.results(), segments: segments.results() };
+        let results = finish::Results::of(&stage.tracker, &segments);
         finish::complete(self, &mut state, results).await?;
         signals.progress.send_replace(state.state.clone());
         Ok(Ended::Completed)
@@ -146,7 +153,7 @@ impl Leader {
         [messages, segments]: [&Tracker; 2],
     ) -> anyhow::Result<Ended> {
         self.lease.check().await?;
-        let results = finish::Results { messages: messages.results(), segments: segments.results() };
+        let results = finish::Results::of(messages, segments);
         finish::end_early(self, state, results, (CampaignPhase::Cancelled, rows)).await?;
         Ok(Ended::Cancelled)
     }
@@ -187,7 +194,7 @@ impl Leader {
                 note = notes.next() => self.take_note(stage, note?, state).await?,
                 _ = tick.tick() => {
                     state.save_if_due(&self.lease).await?;
-                    stage.look_for_silent(&self.window);
+                    stage.look_for_silent(&self.window, &self.metrics);
                     self.keep_pace(pace.as_mut(), state);
                 }
             }
@@ -215,6 +222,10 @@ impl Leader {
         let (chunk, rows) = (cut.header.chunk.clone(), cut.header.rows);
         plan::store_cut(self.store.as_ref(), &self.keys.input(stage.kind, &chunk), cut).await?;
         stage.tracker.planned(chunk.index + 1);
+        self.metrics.series.planned_chunks_total.inc();
+        if stage.kind == ChunkKind::Messages {
+            self.metrics.series.planned_rows_total.inc_by(rows.1 - rows.0);
+        }
         match stage.kind {
             ChunkKind::Messages => {
                 if self.pilot(state).is_some_and(|pilot| pilot <= rows.1) && !stage.tracker.has_limit() {
@@ -235,6 +246,7 @@ impl Leader {
                     self.take_event(stage, *event, state).await?;
                 }
                 // Late reports of a stage that is over change nothing.
+                self.note_lag(&delivery);
                 acknowledge(delivery).await
             }
             Note::Order(action, delivery) => {
@@ -258,7 +270,7 @@ impl Leader {
                 Ok(())
             }
             Note::Idle => {
-                stage.publish_lost(Instant::now().checked_sub(LOST_AFTER));
+                stage.publish_lost(Instant::now().checked_sub(LOST_AFTER), &self.metrics);
                 Ok(())
             }
         }
@@ -267,18 +279,37 @@ impl Leader {
     async fn take_event(&self, stage: &mut Stage, event: Event, state: &mut StateFile) -> anyhow::Result<()> {
         match event {
             Event::Started { job, .. } => stage.begun(&job.chunk, &self.window),
-            Event::Done { job, result } => stage.done(job.chunk, result, &mut state.state),
-            Event::Returned { job } => stage.tracker.returned(job.chunk),
+            Event::Done { job, result } => self.take_done(stage, job.chunk, result, state),
+            Event::Returned { job } => {
+                self.metrics.again("returned", 1);
+                stage.tracker.returned(job.chunk);
+            }
             Event::Split { job } => stage.split(job.chunk, &mut state.state),
             Event::Failed { job, reason, is_final: true } => bail!("chunk {} failed: {reason}", job.chunk),
             Event::Failed { job, reason, .. } => {
                 tracing::warn!(campaign = %self.campaign.id, chunk = %job.chunk, reason, "a chunk failed");
+                self.metrics.again("failed", 1);
                 if !stage.tracker.failed(job.chunk.clone()) {
                     bail!("chunk {} failed {} times: {reason}", job.chunk, crate::tracker::TRIES);
                 }
             }
         }
         Ok(())
+    }
+
+    fn take_done(&self, stage: &mut Stage, chunk: ChunkId, result: ChunkResult, state: &mut StateFile) {
+        let published = stage.tracker.published_at(&chunk);
+        tracing::debug!(campaign = %self.campaign.id, %chunk, kind = ?stage.kind, "a chunk is done");
+        let outcomes = result.outcomes;
+        if !stage.done(chunk, result, &mut state.state) {
+            return;
+        }
+        if stage.kind == ChunkKind::Messages {
+            self.metrics.messages(outcomes);
+        }
+        if let Some(published) = published {
+            self.metrics.series.chunk_turnaround_seconds.observe(published.elapsed().as_secs_f64());
+        }
     }
 
     /// The pace that is to be kept, where the campaign has a deadline. Segments are few.
@@ -297,9 +328,21 @@ impl Leader {
         }
     }
 
+    /// Notes how long a report took to its effect. Clocks that differ show as no time at all.
+    fn note_lag(&self, delivery: &Delivery) {
+        let now = u64::try_from(jiff::Timestamp::now().as_millisecond()).unwrap_or_default();
+        if let Some(sent) = delivery.properties.sent_ms {
+            self.metrics.series.event_lag_seconds.observe(now.saturating_sub(sent) as f64 / 1_000.0);
+        }
+    }
+
     async fn send(&self, job: &ChunkJob) -> anyhow::Result<()> {
-        let body = serde_json::to_vec(job)?;
-        Ok(self.broker.publish(&jobs_queue(&self.campaign.model), body.into()).await?)
+        let span = tracing::debug_span!("publish", campaign.id = %job.campaign, chunk.id = %job.chunk);
+        let trace = span.in_scope(traces::current);
+        tracing::debug!(campaign = %job.campaign, chunk = %job.chunk, kind = ?job.kind, "a chunk is published");
+        let properties = Properties { trace, ..Properties::default() };
+        let message = Message { body: serde_json::to_vec(job)?.into(), properties };
+        Ok(self.broker.publish(&jobs_queue(&self.campaign.model), message).instrument(span).await?)
     }
 }
 

@@ -48,6 +48,12 @@ pub enum LeaseError {
         /// The store.
         place: String,
     },
+    /// An object that only a leader writes was written by somebody else.
+    #[error("{key} was changed by another process; run the same command again")]
+    Overtaken {
+        /// The object.
+        key: String,
+    },
     /// The lease object is not one of ours.
     #[error(
         "leader.json in {place} is no lease: {reason}; remove the file if no copymill process uses the folder"

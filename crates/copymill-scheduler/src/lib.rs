@@ -4,12 +4,14 @@
 //! workers report, and writes the manifest. Everything it knows it can read back from the store.
 
 pub mod audience;
+mod demand;
 pub mod desk;
 mod finish;
 mod http;
 mod intake;
 mod lead;
 mod lease;
+pub mod metrics;
 pub mod office;
 mod plan;
 pub mod program;

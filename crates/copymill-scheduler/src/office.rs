@@ -20,6 +20,7 @@ use crate::intake::{Acceptance, Prepared, accept, load, user_error};
 pub use results::OutputObject;
 pub(crate) use results::output_lines;
 pub use status::CampaignStatus;
+pub(crate) use status::state_word;
 
 /// The counter where campaigns are handed in and asked about.
 #[derive(Clone)]

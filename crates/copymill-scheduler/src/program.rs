@@ -1,6 +1,7 @@
 //! The scheduler program: stands by until it may lead, leads until it may not.
 
 mod settings;
+mod vitals;
 
 use std::{process::ExitCode, sync::Arc};
 
@@ -14,8 +15,12 @@ use copymill_service::{
 use copymill_store::S3Settings;
 use copymill_suppression::Lists;
 
-use crate::{Places, desk::Desk, http::Port, lease::Lease, office::Office};
+use crate::{
+    Places, demand::Assumptions, desk::Desk, http::Port, lease::Lease, metrics::SchedulerMetrics,
+    office::Office,
+};
 pub use settings::{SchedulerSection, Settings};
+use vitals::Vitals;
 
 /// The address that says not to serve HTTP.
 const NO_PORT: &str = "none";
@@ -37,23 +42,36 @@ pub async fn main() -> ExitCode {
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
-    let store = settings.store.open_probed().await.context("the store cannot be used")?;
+    let vitals = Vitals::tell(&settings.admin, env!("CARGO_PKG_VERSION")).await?;
+    let store = vitals.store(settings.store.open_probed().await.context("the store cannot be used")?);
     let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
         return Ok(());
     };
     let broker = broker?;
-    let shared: Arc<dyn Broker> = Arc::new(broker.clone());
+    let shared = vitals.broker(&broker);
     let section = settings.scheduler;
     let scratch = section.scratch.clone();
     std::fs::create_dir_all(&scratch).with_context(|| format!("{} cannot be made", scratch.display()))?;
     let (window, chunk_tokens) = (section.window, section.chunk_tokens);
     let lists = Arc::new(Lists::new(store.clone(), settings.store.s3.clone()));
-    let desk = Desk { store: store.clone(), broker: shared.clone(), scratch, lists, window, chunk_tokens };
+    let assumptions =
+        Assumptions { worker_start_s: section.worker_start_s.into(), horizon_s: section.horizon_s.into() };
+    let desk = Desk {
+        store: store.clone(),
+        broker: shared.clone(),
+        scratch,
+        lists,
+        window,
+        chunk_tokens,
+        metrics: vitals.metrics(),
+        assumed_tokens_per_s: section.assumed_tokens_per_s,
+        assumptions,
+    };
     let office = Office { store, broker: Some(shared) };
     tracing::info!(store = settings.store.url, broker = broker.describe(), "connected");
     tokio::try_join!(
         take_turns(&desk, shutdown.clone()),
-        serve(section, office, settings.store.s3, shutdown)
+        serve((section, vitals.metrics()), office, settings.store.s3, shutdown)
     )?;
     broker.close().await;
     Ok(())
@@ -61,7 +79,7 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
 
 /// Serves HTTP, where the settings name an address.
 async fn serve(
-    section: SchedulerSection,
+    (section, metrics): (SchedulerSection, Arc<SchedulerMetrics>),
     office: Office,
     s3: S3Settings,
     shutdown: Shutdown,
@@ -71,7 +89,7 @@ async fn serve(
         return Ok(());
     }
     let places = Places { cache, cache_bytes: CACHE_BYTES, scratch, s3 };
-    Port::new(office, places, http_models).serve(&http, shutdown).await
+    Port::new(office, places, http_models, metrics).serve(&http, shutdown).await
 }
 
 /// Stands by until it may lead, leads until it may not, and so on.

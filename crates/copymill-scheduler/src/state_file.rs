@@ -5,11 +5,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use copymill_campaign::{CampaignKeys, CampaignState};
 use copymill_store::{Condition, Put, Store};
 
-use crate::lease::Lease;
+use crate::lease::{Lease, LeaseError};
 
 /// Counters are stored no more often than this; changes of phase are stored at once.
 const WRITE_EVERY: Duration = Duration::from_secs(1);
@@ -62,7 +62,7 @@ impl StateFile {
             // The answer to this very write may have been lost on the way.
             Put::Refused => match self.store.get(&self.key).await? {
                 Some(found) if found.body == body => self.etag = Some(found.etag),
-                _ => bail!("{} was changed by another process; run the same command again", self.key),
+                _ => return Err(LeaseError::Overtaken { key: self.key.clone() }.into()),
             },
         }
         self.written = now;

@@ -31,6 +31,8 @@ pub struct Tracker {
     /// Chunks whose worker fell silent.
     suspects: BTreeSet<ChunkId>,
     failures: BTreeMap<ChunkId, u32>,
+    /// Chunks whose first object is damaged.
+    remade: BTreeSet<ChunkId>,
 }
 
 /// A chunk on the queue or with a worker.
@@ -118,6 +120,11 @@ impl Tracker {
         Some(published.at)
     }
 
+    /// When a chunk was published; none where it is not.
+    pub fn published_at(&self, chunk: &ChunkId) -> Option<Instant> {
+        self.published.get(chunk).map(|published| published.at)
+    }
+
     /// Chunks whose workers were not heard of for long; they are to be published again.
     pub fn silent(&mut self, now: Instant) -> Vec<ChunkId> {
         let is_silent = |published: &Published| {
@@ -183,6 +190,21 @@ impl Tracker {
         let goes_on = *failures < TRIES;
         self.returned(chunk);
         goes_on
+    }
+
+    /// Whether workers reported a chunk as failed.
+    pub fn has_failed(&self, chunk: &ChunkId) -> bool {
+        self.failures.contains_key(chunk)
+    }
+
+    /// Notes that the first object of a chunk is damaged: it ends in one of the next generation.
+    pub fn remake(&mut self, chunk: ChunkId) {
+        self.remade.insert(chunk);
+    }
+
+    /// Chunks that end in an object of the next generation.
+    pub fn remade(&self) -> &BTreeSet<ChunkId> {
+        &self.remade
     }
 
     /// What is done, by chunk.

@@ -27,25 +27,28 @@ struct Inner {
 }
 
 struct Places {
+    all: usize,
     free: usize,
-    shares: BTreeMap<u64, Share>,
+    shares: BTreeMap<u64, Standing>,
     next_share: u64,
     /// When the latest of the chunks that workers began was published.
     begun_until: Option<Instant>,
 }
 
 /// One campaign's standing.
-struct Share {
+struct Standing {
     virtual_time: f64,
     weight: f64,
     /// How many times the share of its weight it gets, for the sake of its deadline.
     urgency: f64,
+    /// Places that it has.
+    taken: usize,
     wants: bool,
     /// Until when it counts as wanting a place although it does not wait for one.
     busy_until: Option<tokio::time::Instant>,
 }
 
-impl Share {
+impl Standing {
     fn takes_part(&self) -> bool {
         self.wants || self.busy_until.is_some_and(|until| tokio::time::Instant::now() < until)
     }
@@ -58,13 +61,28 @@ pub struct Member {
 }
 
 /// The right to have one chunk published; free again when dropped.
-pub struct Place(Window);
+pub struct Place(Window, u64);
+
+/// Looks at a campaign's part in a window.
+pub(crate) struct Share(Window, u64);
+
+impl Share {
+    /// Places that the campaign has at the moment.
+    pub(crate) fn taken(&self) -> usize {
+        self.0.places().shares.get(&self.1).map_or(0, |share| share.taken)
+    }
+}
 
 impl Window {
     /// A window of `places` chunks, at least one.
     pub fn new(places: usize) -> Self {
-        let places =
-            Places { free: places.max(1), shares: BTreeMap::new(), next_share: 0, begun_until: None };
+        let places = Places {
+            all: places.max(1),
+            free: places.max(1),
+            shares: BTreeMap::new(),
+            next_share: 0,
+            begun_until: None,
+        };
         Self(Arc::new(Inner { places: Mutex::new(places), changed: Notify::new() }))
     }
 
@@ -78,8 +96,9 @@ impl Window {
         places.next_share += 1;
         places.shares.insert(
             share,
-            Share {
+            Standing {
                 virtual_time,
+                taken: 0,
                 weight: weight.max(f64::MIN_POSITIVE),
                 urgency: 1.0,
                 wants: false,
@@ -87,6 +106,12 @@ impl Window {
             },
         );
         Member { window: self.clone(), share }
+    }
+
+    /// Places that are taken.
+    pub(crate) fn taken(&self) -> usize {
+        let places = self.places();
+        places.all - places.free
     }
 
     fn places(&self) -> MutexGuard<'_, Places> {
@@ -109,6 +134,7 @@ impl Places {
         self.free -= 1;
         if let Some(share) = self.shares.get_mut(&share) {
             share.virtual_time += 1.0 / (share.weight * share.urgency);
+            share.taken += 1;
             share.wants = false;
         }
         true
@@ -124,11 +150,16 @@ impl Member {
             let taken = self.window.places().take(self.share);
             if taken {
                 drop(wanting);
-                return Place(self.window.clone());
+                return Place(self.window.clone(), self.share);
             }
             // The turn of somebody who is stuck ends without a word.
             let _ = tokio::time::timeout(TURN_PATIENCE, changed).await;
         }
+    }
+
+    /// Looks at the places that it has.
+    pub(crate) fn share(&self) -> Share {
+        Share(self.window.clone(), self.share)
     }
 
     /// Gives the campaign this many times the share of its weight.
@@ -199,7 +230,12 @@ impl Drop for Member {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.0.places().free += 1;
+        let mut places = self.0.places();
+        places.free += 1;
+        if let Some(share) = places.shares.get_mut(&self.1) {
+            share.taken -= 1;
+        }
+        drop(places);
         self.0.0.changed.notify_waiters();
     }
 }

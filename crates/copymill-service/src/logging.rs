@@ -11,7 +11,10 @@ use tracing_subscriber::fmt::MakeWriter;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::time::{FormatTime, SystemTime};
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::{EnvFilter, Layer, Registry, fmt};
+
+use crate::traces;
 
 /// How a log line looks.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -53,12 +56,13 @@ pub struct LogOutput {
 #[must_use = "the lines go back to standard error when this is dropped"]
 pub struct Redirected(LogOutput);
 
-/// Begins to log, for the whole process and once.
+/// Begins to log, for the whole process and once, and to trace where the environment names a collector.
 ///
 /// The filter has the syntax of `tracing_subscriber`'s `EnvFilter`, such as `info` or `warn,copymill_worker=debug`.
-pub fn init(format: Format, filter: &str) -> Result<LogOutput, LoggingError> {
+pub fn init(program: &'static str, format: Format, filter: &str) -> Result<LogOutput, LoggingError> {
     let output = LogOutput::default();
     let subscriber = subscriber(format, filter, output.clone())?;
+    let subscriber = subscriber.with(traces::layer(program).map_err(LoggingError)?);
     tracing::subscriber::set_global_default(subscriber)
         .map_err(|_| LoggingError("logging was begun already".to_owned()))?;
     Ok(output)
@@ -87,7 +91,7 @@ fn subscriber(
     format: Format,
     filter: &str,
     output: LogOutput,
-) -> Result<impl Subscriber + Send + Sync + use<>, LoggingError> {
+) -> Result<impl Subscriber + for<'span> LookupSpan<'span> + Send + Sync + use<>, LoggingError> {
     let filter = EnvFilter::try_new(filter).map_err(|error| {
         LoggingError(format!("`{filter}` is no log filter ({error}): use info, or warn,name=debug"))
     })?;

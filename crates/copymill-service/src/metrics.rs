@@ -1,102 +1,20 @@
 //! One struct declares what a process measures; its doc comments are the help texts.
 //!
 //! Every series exists from the start and reports 0 while idle, so that a rate or an alert never waits for a first
-//! event. Label values are listed in the declaration, which bounds them.
+//! event. Label values are listed in the declaration, which bounds them; only what a model is called is known later.
 
+mod by_model;
+mod declare;
+mod description;
 mod family;
 
 use prometheus::core::Collector;
 pub use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 use prometheus::{HistogramOpts, Opts, TextEncoder};
 
+pub use by_model::{BuildInfo, ModelGauge, ModelInfo};
+pub use description::{Description, table};
 pub use family::Family;
-
-/// Declares a struct of metrics with `new()` and `render()`.
-///
-/// ```
-/// copymill_service::metrics! {
-///     /// What a worker measures.
-///     pub struct WorkerMetrics("copymill_worker") {
-///         /// Rows that ended, by outcome.
-///         rows_total: IntCounter["outcome" = "generated", "rejected"],
-///         /// Sequences that the engine decodes at the moment.
-///         slots_busy: IntGauge,
-///         /// Time from taking a chunk to acknowledging it, in seconds.
-///         chunk_seconds: Histogram(1.0, 10.0, 60.0),
-///     }
-/// }
-///
-/// let metrics = WorkerMetrics::new();
-/// metrics.rows_total.of("generated").inc();
-/// metrics.chunk_seconds.observe(12.5);
-/// let text = metrics.render();
-/// assert!(text.contains("copymill_worker_rows_total{outcome=\"generated\"} 1"));
-/// assert!(text.contains("copymill_worker_rows_total{outcome=\"rejected\"} 0"));
-/// assert!(text.contains("# HELP copymill_worker_slots_busy Sequences that the engine decodes at the moment."));
-/// ```
-#[macro_export]
-macro_rules! metrics {
-    (
-        $(#[$attribute:meta])*
-        $visibility:vis struct $name:ident($prefix:literal) {
-            $(
-                $(#[doc = $help:literal])+
-                $metric:ident: $kind:ident
-                    $(( $($bucket:literal),+ $(,)? ))?
-                    $([ $label:literal = $($value:literal),+ $(,)? ])?
-            ),+ $(,)?
-        }
-    ) => {
-        $(#[$attribute])*
-        #[derive(Debug, Clone)]
-        $visibility struct $name {
-            $(
-                $(#[doc = $help])+
-                pub $metric: $crate::metrics!(@type $kind $([$label])?),
-            )+
-            registry: $crate::metrics::Registry,
-        }
-
-        impl $name {
-            /// Registers every series.
-            pub fn new() -> Self {
-                let registry = $crate::metrics::Registry::new();
-                Self {
-                    $(
-                        $metric: $crate::metrics!(@new $kind $([$label = $($value),+])?)(
-                            &registry,
-                            &$crate::metrics::Declaration {
-                                name: concat!($prefix, "_", stringify!($metric)),
-                                help: concat!($($help),+).trim_start(),
-                                buckets: &[$($($bucket),+)?],
-                            },
-                        ),
-                    )+
-                    registry,
-                }
-            }
-
-            /// Returns every series in Prometheus' text format.
-            pub fn render(&self) -> String {
-                $crate::metrics::render(&self.registry)
-            }
-        }
-
-        impl Default for $name {
-            fn default() -> Self {
-                Self::new()
-            }
-        }
-    };
-    (@type $kind:ident) => { $crate::metrics::$kind };
-    (@type $kind:ident [$label:literal]) => { $crate::metrics::Family<$crate::metrics::$kind> };
-    (@new $kind:ident) => { $crate::metrics::register::<$crate::metrics::$kind> };
-    (@new $kind:ident [$label:literal = $($value:literal),+]) => {
-        |registry, declaration| {
-            $crate::metrics::Family::<$crate::metrics::$kind>::register(registry, declaration, $label, &[$($value),+])
-        }
-    };
-}
 
 /// What `metrics!` says about one metric.
 #[doc(hidden)]
@@ -132,12 +50,30 @@ impl Metric for Histogram {
     }
 }
 
-/// Makes a metric without a label.
+/// What a field of a declared struct is made from.
 #[doc(hidden)]
-pub fn register<M: Metric>(registry: &Registry, declaration: &Declaration) -> M {
-    let metric = create(declaration, None);
-    registry.register(Box::new(M::clone(&metric))).expect("the fields of one struct differ in name");
-    metric
+pub trait Field {
+    fn register(registry: &Registry, declaration: &Declaration) -> Self;
+}
+
+impl<M: Metric> Field for M {
+    fn register(registry: &Registry, declaration: &Declaration) -> Self {
+        let metric: M = create(declaration, &[]);
+        registry.register(Box::new(M::clone(&metric))).expect("the fields of one struct differ in name");
+        metric
+    }
+}
+
+/// Moves a counter up to a total that is counted elsewhere; one that is behind stays.
+pub fn raise(counter: &IntCounter, total: u64) {
+    counter.inc_by(total.saturating_sub(counter.get()));
+}
+
+/// What the operating system says about this process, under the names that all exporters use.
+#[doc(hidden)]
+pub fn register_process(registry: &Registry) {
+    let process = prometheus::process_collector::ProcessCollector::for_self();
+    registry.register(Box::new(process)).expect("a registry has one process");
 }
 
 /// Returns the text that Prometheus scrapes.
@@ -146,11 +82,8 @@ pub fn render(registry: &Registry) -> String {
     TextEncoder::new().encode_to_string(&registry.gather()).expect("what was gathered has a name and a value")
 }
 
-fn create<M: Metric>(declaration: &Declaration, label: Option<(&str, &str)>) -> M {
+fn create<M: Metric>(declaration: &Declaration, labels: &[(&str, &str)]) -> M {
     let options = Opts::new(declaration.name, declaration.help);
-    let options = match label {
-        Some((label, value)) => options.const_label(label, value),
-        None => options,
-    };
+    let options = labels.iter().fold(options, |options, (label, value)| options.const_label(*label, *value));
     M::create(options, declaration.buckets).expect("a Rust name with a plain prefix is a metric's name")
 }

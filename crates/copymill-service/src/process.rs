@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use clap::Command;
 use serde::{Serialize, de::DeserializeOwned};
 
-use crate::{Shutdown, logging, settings};
+use crate::{Shutdown, logging, settings, traces};
 
 /// What is logged where nothing else is asked for.
 const DEFAULT_LOG: &str = "info,llama-cpp-2=error,aws_config=warn,lapin=warn";
@@ -18,7 +18,9 @@ Settings come from the YAML file that COPYMILL_CONFIG names and from the environ
   COPYMILL_STORE__S3__ENDPOINT, COPYMILL_STORE__S3__PATH_STYLE   for stores that are not AWS
   COPYMILL_BROKER__URL        amqp://user:password@host:5672/vhost, or amqps://…
   COPYMILL_LOG                what is logged, such as debug; info where it is not set
-  COPYMILL_LOG_FORMAT         human or json";
+  COPYMILL_LOG_FORMAT         human or json
+  COPYMILL_ADMIN__ADDRESS     where /healthz, /readyz and /metrics are served, such as 0.0.0.0:9090; none where it is not set
+  OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://collector:4318; nowhere where it is not set";
 
 /// What a program says of itself with `--help`.
 pub struct Program {
@@ -42,7 +44,9 @@ where
 {
     let command = Command::new(program.name).about(program.about).version(program.version);
     command.after_help(format!("{SETTINGS}\n{}", program.settings)).get_matches();
-    match try_run(&program, work).await {
+    let ended = try_run(&program, work).await;
+    traces::end();
+    match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             tracing::error!("{error:#}");
@@ -60,7 +64,7 @@ where
     let format = variable("COPYMILL_LOG_FORMAT").map(|format| format.parse()).transpose();
     let filter = variable("COPYMILL_LOG").unwrap_or_else(|| DEFAULT_LOG.into());
     // Without a log there is only standard error to say so.
-    logging::init(format.map_err(anyhow::Error::msg)?.unwrap_or_default(), &filter)?;
+    logging::init(program.name, format.map_err(anyhow::Error::msg)?.unwrap_or_default(), &filter)?;
     let settings = settings::load(variable("COPYMILL_CONFIG").as_deref().map(std::path::Path::new))?;
     let shutdown = Shutdown::install()?;
     tracing::info!(version = program.version, "{} starts", program.name);

@@ -10,6 +10,7 @@
 pub mod conformance;
 mod folder;
 mod key;
+mod observed;
 mod open;
 mod packed;
 mod probe;
@@ -20,6 +21,7 @@ pub mod testing;
 
 pub use folder::FolderStore;
 pub use key::{KEY_BYTES_MAX, KEY_PART_BYTES_MAX, PREFIX_BYTES_MAX, validate_key};
+pub use observed::{ObservedStore, STORE_OPERATIONS, STORE_RESULTS, StoreObserver};
 pub use open::StoreSettings;
 pub use packed::{
     Digested, PackedError, PackedFile, Packing, UNPACKED_BYTES_MAX, ZSTD_WINDOW_LOG_MAX, read_full,

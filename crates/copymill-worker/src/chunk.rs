@@ -172,7 +172,8 @@ impl Chunk {
     fn settled_before(&self, generator: &Generator, row: &InputRow) -> Vec<Settled> {
         let variants = 0..self.campaign.accepted.file.variants;
         let settled: Vec<_> = variants.filter_map(|_| Settled::by_planning(&row.status)).collect();
-        settled.iter().for_each(|settled| generator.progress.settled(settled.outcome));
+        let kind = &self.campaign.accepted.file.kind;
+        settled.iter().for_each(|settled| generator.progress.ended(kind, settled));
         settled
     }
 

@@ -68,7 +68,7 @@ impl Worker {
             self.broker.clone(),
             (name.clone(), self.model.clone()),
             hands.clone(),
-            self.generator.progress.clone(),
+            self.generator.clone(),
         );
         let bench = Arc::new(Workbench {
             campaigns: CampaignCache::new(self.store.clone()),

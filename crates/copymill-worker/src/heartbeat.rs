@@ -6,7 +6,7 @@ use copymill_broker::Broker;
 use copymill_campaign::{Action, BROADCAST_TOPIC, HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order};
 use tokio::task::JoinHandle;
 
-use crate::{hands::Hands, progress::Progress};
+use crate::{hands::Hands, settle::Generator};
 
 /// The leader takes a worker for gone after several of these.
 const EVERY: Duration = Duration::from_secs(3);
@@ -16,10 +16,10 @@ pub(crate) fn beat(
     broker: Arc<dyn Broker>,
     (worker, model): (String, ModelPin),
     hands: Arc<Hands>,
-    progress: Arc<Progress>,
+    generator: Generator,
 ) -> JoinHandle<()> {
     tokio::spawn(async move {
-        tokio::join!(speak(&broker, (worker, model), &hands, &progress), listen(&broker, &hands));
+        tokio::join!(speak(&broker, (worker, model), &hands, &generator), listen(&broker, &hands));
     })
 }
 
@@ -27,12 +27,12 @@ async fn speak(
     broker: &Arc<dyn Broker>,
     (worker, model): (String, ModelPin),
     hands: &Hands,
-    progress: &Progress,
+    generator: &Generator,
 ) {
     let mut every = tokio::time::interval(EVERY);
     loop {
         every.tick().await;
-        let snapshot = progress.snapshot();
+        let snapshot = generator.progress.snapshot();
         let heartbeat = Heartbeat {
             v: 1,
             worker: worker.clone(),
@@ -41,6 +41,7 @@ async fn speak(
             is_waiting: hands.is_waiting(),
             messages: snapshot.messages,
             tokens: snapshot.generated_tokens,
+            busy_s: generator.engine.stats().decode_time.as_secs_f64(),
         };
         let body = serde_json::to_vec(&heartbeat).expect("a heartbeat serialises");
         // One that is not heard is followed by the next.

@@ -76,20 +76,41 @@ impl InlineJobs {
         }
         let message_id = delivery.properties.message_id.clone().filter(|id| !id.is_empty());
         match self.work(delivery.body.clone(), message_id.clone(), room).await {
-            Ok(answer) => {
+            Ok((answer, result)) => {
+                self.count(result);
                 self.answer(to.as_ref(), &answer).await;
                 delivery.ack().await
             }
             Err(Failure::Refused(Refusal { reason, problems })) => {
+                self.count("refused");
                 let answer = InlineAnswer::Refused { v: 1, message_id, reason: reason.clone(), problems };
                 self.answer(to.as_ref(), &answer).await;
                 delivery.dead_letter(&reason).await
             }
             Err(Failure::Passing(error)) => {
+                self.count("failed");
                 tracing::warn!(error = format!("{error:#}"), "an inline job goes back to its queue");
                 delivery.requeue().await
             }
         }
+    }
+
+    fn count(&self, result: &str) {
+        self.generator.progress.metrics.inline_jobs_total.of([result]).inc();
+    }
+
+    /// Ends a job that ended every worker that began with it: its producer is told, and nobody gets it again.
+    pub(crate) async fn give_up(&self, delivery: Delivery) -> Result<(), BrokerError> {
+        let reason = "every worker that began with this job ended before it was done";
+        self.count("refused");
+        tracing::warn!("an inline job is given up: workers that had it ended");
+        let to = delivery.properties.reply_to.clone();
+        let to = to.filter(|to| !to.queue.is_empty() && !to.queue.starts_with(OWN_QUEUES_PREFIX));
+        let message_id = delivery.properties.message_id.clone();
+        let answer =
+            InlineAnswer::Refused { v: 1, message_id, reason: reason.to_owned(), problems: Vec::new() };
+        self.answer(to.as_ref(), &answer).await;
+        delivery.dead_letter(reason).await
     }
 
     async fn work(
@@ -97,24 +118,26 @@ impl InlineJobs {
         body: Bytes,
         message_id: Option<String>,
         room: &Semaphore,
-    ) -> Result<InlineAnswer, Failure> {
+    ) -> Result<(InlineAnswer, &'static str), Failure> {
         let job = InlineJob::parse(&body)
             .map_err(|why| Refusal::because(format!("no chunk job and no inline job: {why}")))?;
         let letter = Letter::new(message_id, body)?;
         let key = inline_key(&letter.id);
         if let Some(answer) = self.stored(&key, &letter).await? {
-            return Ok(answer);
+            return Ok((answer, "replayed"));
         }
         let (job, letter) = self.compile(job, letter).await?;
         tracing::info!(job = %job.campaign.id, rows = job.rows.len(), kind = job.campaign.file.kind, "an inline job");
         let object = Bytes::from(self.generate(&job, room).await.map_err(anyhow::Error::from)?);
         let put = || async { Ok(self.store.put(&key, object.clone(), Condition::IfAbsent).await?) };
         match self.store_patience.with(put).await? {
-            Put::Stored(_) => Ok(answer::done(&key, &object)?.1),
+            Put::Stored(_) => Ok((answer::done(&key, &object)?.1, "done")),
             // Another worker was faster, or the answer to this very put was lost: what counts is what is stored.
             Put::Refused => {
                 let stored = self.stored(&key, &letter).await?;
-                stored.ok_or_else(|| Failure::Passing(anyhow::anyhow!("{key} came and went")))
+                let stored =
+                    stored.ok_or_else(|| Failure::Passing(anyhow::anyhow!("{key} came and went")))?;
+                Ok((stored, "done"))
             }
         }
     }
@@ -159,7 +182,8 @@ impl InlineJobs {
         if !row.status.is_ready() {
             let settled: Vec<Settled> =
                 (0..variants).filter_map(|_| Settled::by_planning(&row.status)).collect();
-            settled.iter().for_each(|settled| self.generator.progress.settled(settled.outcome));
+            let kind = &job.campaign.file.kind;
+            settled.iter().for_each(|settled| self.generator.progress.ended(kind, settled));
             return Ok(settled);
         }
         let _permits = room.acquire_many(variants).await.map_err(|_| EngineError::Stopped)?;

@@ -10,6 +10,7 @@ mod hands;
 mod heartbeat;
 mod inline;
 mod merge;
+pub mod metrics;
 mod model;
 mod output;
 mod patience;

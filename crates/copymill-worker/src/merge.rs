@@ -40,6 +40,8 @@ impl Merging<'_> {
                 };
                 line.suppression = self.list.map(|list| list.list.version().to_owned());
                 progress.settled(line.outcome);
+                progress.metrics.message(&self.campaign.accepted.file.kind, line.outcome, line.attempt);
+                progress.metrics.failures(&line.reasons);
                 output.message(&line, rendered.as_deref());
             }
         }

@@ -1,20 +1,25 @@
 //! The worker program: settings, connections, the model, then chunks until it is asked to stop.
 
 mod settings;
+mod vitals;
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    process::ExitCode,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
-use copymill_campaign::ModelPin;
+use copymill_campaign::{ModelPin, model_label};
 use copymill_model::{ModelHeader, find_model};
 use copymill_service::{
     Shutdown,
     process::{self, Program},
 };
 
-use crate::{Generator, Progress, Worker, WorkerSettings, load_model};
+use crate::{Generator, Worker, WorkerSettings, load_model};
 pub use settings::{EngineSection, Settings, WorkerSection};
+pub use vitals::Vitals;
 
 /// How long a chunk is tried again while the store fails; then its leader hears of it.
 const STORE_PATIENCE: Duration = Duration::from_secs(600);
@@ -36,6 +41,8 @@ pub async fn main() -> ExitCode {
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
+    let vitals = Vitals::tell(&settings.admin, env!("CARGO_PKG_VERSION")).await?;
+    let begun = Instant::now();
     let section = &settings.worker;
     let places = settings.model_places();
     let finding = find_model(&section.model, section.model_sha256.as_deref(), &places);
@@ -51,18 +58,23 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     if let Some(warning) = &model.tokenizer_warning {
         tracing::warn!("{warning}");
     }
-    let generator =
-        Generator { engine: model.engine, encoder: model.encoder, progress: Arc::new(Progress::default()) };
-    serve(&settings, (generator, header.file.pin.clone()), shutdown).await
+    let generator = Generator { engine: model.engine, encoder: model.encoder, progress: vitals.progress() };
+    serve(&settings, &vitals, (generator, header.file.pin.clone(), begun.elapsed()), shutdown).await
 }
 
-/// Works on the chunks of a model that is loaded, until the process is asked to stop.
+/// Works on the chunks of a model that was loaded within some time, until the process is asked to stop.
 pub async fn serve(
     settings: &Settings,
-    (generator, model): (Generator, ModelPin),
+    vitals: &Vitals,
+    (generator, model, loaded_in): (Generator, ModelPin, Duration),
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let store = settings.store.open_probed().await.context("the store cannot be used")?;
+    let patience = Duration::from_secs(settings.worker.watchdog_s);
+    vitals.engine(&generator.engine, patience);
+    let name = (model_label(&model), model.sha256.as_str());
+    generator.progress.metrics.loaded((&name.0, name.1), generator.engine.info(), loaded_in);
+    crate::watchdog::watch(&generator.engine, patience).context("the watchdog cannot be started")?;
+    let store = vitals.store(settings.store.open_probed().await.context("the store cannot be used")?);
     let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
         return Ok(());
     };
@@ -76,9 +88,7 @@ pub async fn serve(
         store_patience: crate::Patience(STORE_PATIENCE),
         s3: settings.store.s3.clone(),
     };
-    crate::watchdog::watch(&generator.engine, Duration::from_secs(section.watchdog_s))
-        .context("the watchdog cannot be started")?;
-    let shared: Arc<dyn Broker> = Arc::new(broker.clone());
+    let shared = vitals.broker(&broker);
     let worker = Worker::new(store, shared, generator, model, worker_settings);
     tracing::info!(broker = broker.describe(), store = settings.store.url, "waiting for chunks");
     worker.run(shutdown).await?;

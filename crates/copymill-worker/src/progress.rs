@@ -4,9 +4,13 @@ use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use copymill_campaign::{Outcome, TokenUse};
 
+use crate::{metrics::WorkerMetrics, settle::Settled};
+
 /// Counters that only grow; shared between threads.
 #[derive(Debug, Default)]
 pub struct Progress {
+    /// The same and more for operators.
+    pub metrics: WorkerMetrics,
     messages: AtomicU64,
     rejected: AtomicU64,
     generated_tokens: AtomicU64,
@@ -30,6 +34,13 @@ impl Progress {
         if outcome == Outcome::Rejected {
             self.rejected.fetch_add(1, Relaxed);
         }
+    }
+
+    /// Counts a message of a kind that ended.
+    pub(crate) fn ended(&self, kind: &str, settled: &Settled) {
+        self.settled(settled.outcome);
+        self.metrics.message(kind, settled.outcome, settled.attempt);
+        self.metrics.failures(&settled.reasons);
     }
 
     /// Counts tokens of an attempt.

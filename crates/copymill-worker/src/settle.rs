@@ -1,6 +1,6 @@
 //! Settling one row or segment: attempts until every variant passes its checks or has none left.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use copymill_campaign::{Accepted, Outcome, Reason, RowStatus, TokenUse, seed_for, sha256_hex};
 use copymill_content::{Content, Copy};
@@ -81,25 +81,26 @@ impl Generator {
         let variants = rules.campaign.file.variants;
         let prompt = match self.prompt(rules.content, subject, None) {
             Ok(prompt) => prompt,
-            Err(reason) => return Ok(self.invalid(variants, reason)),
+            Err(reason) => return Ok(self.invalid(rules, reason)),
         };
+        let begun = Instant::now();
         let seeds = (0..variants).map(|variant| seed(rules, subject, variant, 1)).collect();
         let first = match self.engine.generate(self.request(rules, subject, &prompt, seeds)).await {
             Ok(generations) => generations,
             Err(EngineError::PromptTooLong { tokens, limit }) => {
                 let message =
                     format!("the prompt has {tokens} tokens and the model takes {limit} with the answer");
-                return Ok(self.invalid(variants, value_reason("prompt_too_long", message)));
+                return Ok(self.invalid(rules, value_reason("prompt_too_long", message)));
             }
             Err(error) => return Err(error),
         };
         let settled = try_join_all((0..variants).zip(first).map(|(variant, generation)| {
-            let judged = judge(rules, subject, generation, &prompt, 1);
-            self.progress.tokens(judged.settled.tokens);
+            let judged = self.judge((rules, subject), generation, &prompt, 1);
             self.settle_variant(rules, subject, variant, (judged, rules.campaign.file.attempts))
         }))
         .await?;
-        settled.iter().for_each(|settled| self.progress.settled(settled.outcome));
+        settled.iter().for_each(|settled| self.ended(rules, subject, settled));
+        self.progress.metrics.row_seconds.observe(begun.elapsed().as_secs_f64());
         Ok(settled)
     }
 
@@ -116,7 +117,7 @@ impl Generator {
         let last = before.attempt + rules.campaign.file.attempts;
         let before = Judged { settled: before, failed };
         let settled = self.settle_variant(rules, subject, variant, (before, last)).await?;
-        self.progress.settled(settled.outcome);
+        self.ended(rules, subject, &settled);
         Ok(settled)
     }
 
@@ -143,8 +144,7 @@ impl Generator {
                     Err(error) => return Err(error),
                 };
             let Some(generation) = generation else { break };
-            let next = judge(rules, subject, generation, &prompt, attempt);
-            self.progress.tokens(next.settled.tokens);
+            let next = self.judge((rules, subject), generation, &prompt, attempt);
             let (mut reasons, tokens) = (std::mem::take(&mut settled.reasons), settled.tokens);
             settled = next.settled;
             settled.tokens += tokens;
@@ -190,12 +190,38 @@ impl Generator {
         }
     }
 
-    fn invalid(&self, variants: u32, reason: Reason) -> Vec<Settled> {
+    /// Looks at an attempt, and counts what it took.
+    fn judge(
+        &self,
+        of: (&Rules<'_>, &Subject<'_>),
+        generation: Generation,
+        prompt: &Prompt,
+        attempt: u32,
+    ) -> Judged {
+        self.progress.metrics.generation(&generation);
+        let judged = judge(of, generation, prompt, attempt);
+        self.progress.tokens(judged.settled.tokens);
+        judged
+    }
+
+    fn ended(&self, rules: &Rules<'_>, subject: &Subject<'_>, settled: &Settled) {
+        // The copy of a segment is no message yet.
+        match subject.row {
+            Some(_) => self.progress.ended(&rules.campaign.file.kind, settled),
+            None => {
+                self.progress.settled(settled.outcome);
+                self.progress.metrics.failures(&settled.reasons);
+            }
+        }
+    }
+
+    fn invalid(&self, rules: &Rules<'_>, reason: Reason) -> Vec<Settled> {
         let settled = |_| {
-            self.progress.settled(Outcome::Invalid);
-            Settled::without_attempt(Outcome::Invalid, reason.clone())
+            let settled = Settled::without_attempt(Outcome::Invalid, reason.clone());
+            self.progress.ended(&rules.campaign.file.kind, &settled);
+            settled
         };
-        (0..variants).map(settled).collect()
+        (0..rules.campaign.file.variants).map(settled).collect()
     }
 }
 
@@ -232,8 +258,7 @@ struct Judged {
 }
 
 fn judge(
-    rules: &Rules<'_>,
-    subject: &Subject<'_>,
+    (rules, subject): (&Rules<'_>, &Subject<'_>),
     generation: Generation,
     prompt: &Prompt,
     attempt: u32,

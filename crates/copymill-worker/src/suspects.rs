@@ -4,7 +4,7 @@
 //! of one row is that row's end. Nothing depends on what the broker counts.
 
 use bytes::Bytes;
-use copymill_campaign::{CampaignKeys, ChunkJob, Reason, RowStatus, encode_split};
+use copymill_campaign::{CampaignKeys, ChunkJob, Reason, RowStatus, encode_split, inline_attempts_prefix};
 use copymill_store::{Condition, Put, Store};
 use serde_json::json;
 
@@ -38,9 +38,8 @@ pub(crate) async fn examine(store: &dyn Store, chunk: &Chunk) -> anyhow::Result<
     let limit = if job.chunk.parts.is_empty() { BEGINNINGS } else { BEGINNINGS_OF_A_PART };
     if begun < limit {
         let key = keys.attempt(job.kind, &job.chunk, begun + 1);
-        let note = Bytes::from(json!({ "v": 1, "begun_at": jiff::Timestamp::now() }).to_string());
         // Another worker that begins at this moment has written the same.
-        store.put(&key, note, Condition::IfAbsent).await?;
+        store.put(&key, note(), Condition::IfAbsent).await?;
         return Ok(Verdict::Try(key));
     }
     if chunk.rows.len() <= 1 {
@@ -56,6 +55,19 @@ pub(crate) async fn examine(store: &dyn Store, chunk: &Chunk) -> anyhow::Result<
         );
     }
     Ok(Verdict::Stored)
+}
+
+/// The same for an inline job, which is whole or nothing: the key of the note that says it begins again, or none where it
+/// is not tried any more.
+pub(crate) async fn examine_inline(store: &dyn Store, message_id: &str) -> anyhow::Result<Option<String>> {
+    let prefix = inline_attempts_prefix(message_id);
+    let begun = store.list(&prefix, None).await?.len();
+    if begun >= BEGINNINGS {
+        return Ok(None);
+    }
+    let key = format!("{prefix}{}", begun + 1);
+    store.put(&key, note(), Condition::IfAbsent).await?;
+    Ok(Some(key))
 }
 
 /// Removes the note of a beginning that had an end, good or bad. Where it stays, the worst is an early split.
@@ -81,6 +93,11 @@ pub(crate) fn give_up(chunk: &mut Chunk) {
             attempt: 0,
         });
     }
+}
+
+/// What a note says.
+fn note() -> Bytes {
+    Bytes::from(json!({ "v": 1, "begun_at": jiff::Timestamp::now() }).to_string())
 }
 
 async fn begun(store: &dyn Store, keys: &CampaignKeys, job: &ChunkJob) -> anyhow::Result<usize> {

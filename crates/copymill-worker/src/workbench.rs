@@ -1,12 +1,15 @@
 //! What happens to a chunk between its delivery and its acknowledgement.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
 use anyhow::Context;
-use copymill_broker::{Broker, BrokerError, Consumer, Delivery};
+use copymill_broker::{Broker, BrokerError, Consumer, Delivery, Message, Properties};
 use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event};
+use copymill_engine::EngineError;
+use copymill_service::traces;
 use copymill_store::{Store, StoreError};
 use tokio::sync::{RwLock, Semaphore};
+use tracing::Instrument;
 
 use crate::{
     campaigns::CampaignCache,
@@ -61,36 +64,74 @@ impl Workbench {
 
     /// Works on a delivery to its end: output stored, leader told, acknowledged.
     pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), BrokerError> {
-        let job: ChunkJob = match serde_json::from_slice(&delivery.body) {
-            Ok(job) => job,
-            Err(_) => return forgiving(self.take_inline(delivery).await),
-        };
+        match serde_json::from_slice::<ChunkJob>(&delivery.body) {
+            Ok(job) => {
+                let span = tracing::debug_span!("chunk", campaign.id = %job.campaign, chunk.id = %job.chunk);
+                traces::follow(&span, delivery.properties.trace.as_deref());
+                self.take_chunk(job, delivery).instrument(span).await
+            }
+            Err(_) => forgiving(self.take_inline(delivery).await),
+        }
+    }
+
+    async fn take_chunk(&self, job: ChunkJob, delivery: Delivery) -> Result<(), BrokerError> {
         let is_suspect = suspects::is_suspect(&job, delivery.redelivered);
+        let metrics = &self.generator.progress.metrics;
+        metrics.redeliveries_total.inc_by(delivery.redelivered.into());
         let held = match self.hands.take(&job, delivery) {
             Ok(held) => held,
             Err(earlier) => return forgiving(earlier.ack().await),
         };
+        let begun = Instant::now();
+        metrics.chunks_in_hand.inc();
+        tracing::info!(campaign = %job.campaign, chunk = %job.chunk, kind = ?job.kind, suspect = is_suspect, "a chunk is begun");
         self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
         let worked = self.work_unless_cancelled(&job, &held, is_suspect).await;
         if let Some(note) = held.beginning() {
             suspects::forget(self.store.as_ref(), &note).await;
         }
-        self.tell(&event(job, worked)).await?;
+        metrics.chunks_in_hand.dec();
+        let event = event(job, worked);
+        self.note_end(&event, begun);
+        self.tell(&event).await?;
         match held.put_down() {
             Some(delivery) => forgiving(delivery.ack().await),
             None => Ok(()),
         }
     }
 
+    fn note_end(&self, event: &Event, begun: Instant) {
+        let (job, result, took) = (event.job(), event.name(), begun.elapsed().as_secs_f64());
+        let metrics = &self.generator.progress.metrics;
+        metrics.chunk_seconds.observe(took);
+        metrics.chunks_total.of([result]).inc();
+        tracing::info!(campaign = %job.campaign, chunk = %job.chunk, result, seconds = took, "a chunk is ended");
+    }
+
     /// Works on what is no chunk: an inline job that came back by itself may have killed its worker, and has the engine
     /// alone.
     async fn take_inline(&self, delivery: Delivery) -> Result<(), BrokerError> {
-        if delivery.redelivered {
-            let _turn = self.turn.write().await;
+        let message_id =
+            delivery.properties.message_id.clone().filter(|id| delivery.redelivered && !id.is_empty());
+        let Some(message_id) = message_id else {
+            let _turn = self.turn.read().await;
             return self.inline.take(delivery, &self.messages).await;
+        };
+        let _turn = self.turn.write().await;
+        let examined =
+            self.storing.patience.with(|| suspects::examine_inline(self.store.as_ref(), &message_id));
+        match examined.await {
+            Ok(Some(note)) => {
+                let taken = self.inline.take(delivery, &self.messages).await;
+                suspects::forget(self.store.as_ref(), &note).await;
+                taken
+            }
+            Ok(None) => self.inline.give_up(delivery).await,
+            Err(error) => {
+                tracing::warn!(error = format!("{error:#}"), "an inline job goes back to its queue");
+                delivery.requeue().await
+            }
         }
-        let _turn = self.turn.read().await;
-        self.inline.take(delivery, &self.messages).await
     }
 
     async fn work_unless_cancelled(
@@ -184,7 +225,7 @@ impl Workbench {
 
     async fn tell(&self, event: &Event) -> Result<(), BrokerError> {
         let body = serde_json::to_vec(event).expect("an event serialises");
-        self.broker.publish(EVENTS_QUEUE, body.into()).await
+        self.broker.publish(EVENTS_QUEUE, followed(body)).await
     }
 }
 
@@ -193,11 +234,20 @@ fn event(job: ChunkJob, worked: anyhow::Result<Worked>) -> Event {
         Ok(Worked::Stored(Stored::Lines(result))) => Event::Done { job, result },
         Ok(Worked::Stored(Stored::Split)) => Event::Split { job },
         Ok(Worked::Returned) => Event::Returned { job },
+        // No fault of the chunk; the watchdog ends this process.
+        Err(error) if matches!(error.downcast_ref(), Some(EngineError::Stopped)) => Event::Returned { job },
         Err(error) => {
             let is_final = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
             Event::Failed { job, reason: format!("{error:#}"), is_final }
         }
     }
+}
+
+/// A message that says when it was sent, and what it belongs to.
+fn followed(body: Vec<u8>) -> Message {
+    let sent_ms = u64::try_from(jiff::Timestamp::now().as_millisecond()).ok();
+    let properties = Properties { trace: traces::current(), sent_ms, ..Properties::default() };
+    Message { body: body.into(), properties }
 }
 
 /// A delivery that went back to its queue meanwhile comes again, to somebody who finds its output.

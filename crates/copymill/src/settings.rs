@@ -35,7 +35,7 @@ impl Settings {
         let filter = variable("COPYMILL_LOG")?.unwrap_or_else(|| DEFAULT_LOG.into());
         let format = variable("COPYMILL_LOG_FORMAT")?.map(|format| format.parse::<logging::Format>());
         let format = format.transpose().map_err(|error| usage(format!("COPYMILL_LOG_FORMAT: {error}")))?;
-        let log = logging::init(format.unwrap_or_default(), &filter)
+        let log = logging::init("copymill", format.unwrap_or_default(), &filter)
             .map_err(|error| usage(format!("COPYMILL_LOG: {error}")))?;
         Ok(Self { cache: cache_folder()?, log })
     }

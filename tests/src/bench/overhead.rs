@@ -19,8 +19,8 @@ use copymill_scheduler::{
 };
 use copymill_service::{Shutdown, settings};
 use copymill_store::S3Settings;
-use copymill_worker::program::{EngineSection, Settings, serve};
-use copymill_worker::{Generator, Progress, load_model};
+use copymill_worker::program::{EngineSection, Settings, Vitals, serve};
+use copymill_worker::{Generator, load_model};
 use tokio::task::JoinSet;
 
 use super::inputs::{own_of, places_in, write_recipients};
@@ -138,8 +138,9 @@ async fn work(
 ) -> anyhow::Result<()> {
     let settings: Settings = settings::load(Some(&settings))?;
     let (encoder, pin) = (recorder.encoder.clone(), recorder.pin.clone());
-    let generator = Generator { engine: recorder, encoder, progress: Arc::new(Progress::default()) };
-    serve(&settings, (generator, pin), shutdown).await
+    let vitals = Vitals::tell(&settings.admin, env!("CARGO_PKG_VERSION")).await?;
+    let generator = Generator { engine: recorder, encoder, progress: vitals.progress() };
+    serve(&settings, &vitals, (generator, pin, Duration::ZERO), shutdown).await
 }
 
 /// Lets the engine work on requests, all of them at once.

@@ -7,8 +7,8 @@ use copymill_engine::{ByteTokenizer, Request, ScriptedAnswer, ScriptedEngine};
 use copymill_model::{ModelHeader, find_model};
 use copymill_service::process::{self, Program};
 use copymill_tokenizer::PromptEncoder;
-use copymill_worker::program::{Settings, serve};
-use copymill_worker::{Generator, Progress};
+use copymill_worker::Generator;
+use copymill_worker::program::{Settings, Vitals, serve};
 
 const PROGRAM: Program = Program {
     name: "scripted-worker",
@@ -28,12 +28,13 @@ async fn main() -> ExitCode {
     process::run(PROGRAM, |settings: Settings, shutdown| async move {
         let file = find_model(&settings.worker.model, None, &settings.model_places()).await?;
         let header = ModelHeader::read(file)?;
+        let vitals = Vitals::tell(&settings.admin, env!("CARGO_PKG_VERSION")).await?;
         let generator = Generator {
             engine: Arc::new(engine()?),
             encoder: Arc::new(PromptEncoder::new(Arc::new(ByteTokenizer), &header.gguf)?),
-            progress: Arc::new(Progress::default()),
+            progress: vitals.progress(),
         };
-        serve(&settings, (generator, header.file.pin), shutdown).await
+        serve(&settings, &vitals, (generator, header.file.pin, Duration::ZERO), shutdown).await
     })
     .await
 }

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::amqp_frames::{Frames, is_ack};
+use super::next_version::Later;
 
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,6 +36,9 @@ struct Shared {
     refused: AtomicU64,
     swallowed_bytes: AtomicU64,
     swallowed_acks: AtomicU64,
+    /// Whether clients speak as a later version would.
+    is_later: AtomicBool,
+    extended: AtomicU64,
 }
 
 struct State {
@@ -107,6 +111,16 @@ impl Proxy {
         self.shared.state().trap = Some(text.as_bytes().to_vec());
     }
 
+    /// Adds a field that nobody knows to every message that clients publish from now on.
+    pub fn speak_as_a_later_version(&self) {
+        self.shared.is_later.store(true, Ordering::SeqCst);
+    }
+
+    /// Messages that got a field more.
+    pub fn extended(&self) -> u64 {
+        self.shared.extended.load(Ordering::SeqCst)
+    }
+
     /// Connections that were passed on.
     pub fn connections(&self) -> u64 {
         self.shared.connections.load(Ordering::SeqCst)
@@ -152,7 +166,8 @@ impl Shared {
     }
 
     fn to_server(&self, pair: &Arc<Pair>) {
-        let mut frames = Frames::default();
+        let (mut frames, mut later) = (Frames::default(), Later::default());
+        let is_later = self.is_later.load(Ordering::SeqCst);
         pump(&pair.client, |bytes| {
             frames.push(bytes);
             while let Some(frame) = frames.next() {
@@ -161,7 +176,10 @@ impl Shared {
                     self.swallowed_acks.fetch_add(is_ack(&frame).into(), Ordering::SeqCst);
                     continue;
                 }
-                (&pair.server).write_all(&frame)?;
+                let (sent, is_extended) =
+                    if is_later { later.pass(frame.clone()) } else { (vec![frame.clone()], false) };
+                self.extended.fetch_add(is_extended.into(), Ordering::SeqCst);
+                sent.iter().try_for_each(|frame| (&pair.server).write_all(frame))?;
                 let state = self.state();
                 let springs = |text: &Vec<u8>| frame.windows(text.len()).any(|window| window == text);
                 if state.trap.as_ref().is_some_and(springs) {

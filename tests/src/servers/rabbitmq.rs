@@ -42,6 +42,7 @@ struct Ports {
     amqp: u16,
     amqps: u16,
     management: u16,
+    metrics: u16,
     distribution: u16,
 }
 
@@ -112,13 +113,12 @@ impl RabbitMq {
         };
         write("enabled_plugins", "[rabbitmq_management,rabbitmq_prometheus,rabbitmq_auth_mechanism_ssl].\n");
         write("environment", "");
-        let ports = Ports { amqp: free_port(), amqps: 0, management: free_port(), distribution: free_port() };
+        let (amqp, management, metrics) = (free_port(), free_port(), free_port());
+        let ports = Ports { amqp, amqps: 0, management, metrics, distribution: free_port() };
         let configuration = format!(
             "listeners.tcp.default = 127.0.0.1:{}\nmanagement.tcp.ip = 127.0.0.1\nmanagement.tcp.port = {}\n\
              prometheus.tcp.ip = 127.0.0.1\nprometheus.tcp.port = {}\nloopback_users = none\ncollect_statistics_interval = 1000\n{configuration}",
-            ports.amqp,
-            ports.management,
-            free_port()
+            ports.amqp, ports.management, ports.metrics
         );
         write("rabbitmq.conf", &configuration);
         let name = format!("{name}@localhost");
@@ -168,6 +168,11 @@ impl RabbitMq {
     /// The port of the management page.
     pub fn management_port(&self) -> u16 {
         self.ports.management
+    }
+
+    /// The port where Prometheus reads the node's numbers.
+    pub fn metrics_port(&self) -> u16 {
+        self.ports.metrics
     }
 
     /// The node's name.

@@ -39,7 +39,8 @@ impl<'a> Producer<'a> {
 
     fn send(&self, message_id: Option<&str>, reply_to: Option<&str>, body: impl Into<Vec<u8>>) {
         let reply_to = reply_to.map(|queue| ReplyAddress { queue: queue.to_owned(), correlation_id: None });
-        let properties = Properties { message_id: message_id.map(str::to_owned), reply_to, death: None };
+        let message_id = message_id.map(str::to_owned);
+        let properties = Properties { message_id, reply_to, ..Properties::default() };
         let message = Message { body: body.into().into(), properties };
         self.cluster.block_on(self.broker.publish(&queue(self.cluster), message)).unwrap();
     }
@@ -232,6 +233,26 @@ fn a_worker_asked_to_stop_gives_a_job_back_that_does_not_fit_into_its_grace() {
     leaving.stop(PATIENCE);
     let _other = cluster.worker();
     assert_eq!(producer.answer()["status"], "done");
+}
+
+#[test]
+fn a_job_that_ends_every_worker_ends_three_of_them_and_is_a_dead_letter() {
+    let cluster = cluster();
+    let mut producer = Producer::new(&cluster);
+    let mut doomed = job(two_rows());
+    doomed["rows"][1]["last_category"] = json!("doom");
+    producer.send(Some("order-7"), Some(ANSWERS), doomed.to_string());
+    for _ in 0..3 {
+        let victim = cluster.start("scripted-worker", "waiting for chunks", &[("SCRIPT_KILLED_BY", "doom")]);
+        wait_until("the job ends its worker", PATIENCE, || !victim.is_running());
+    }
+    let worker = cluster.worker();
+    let answer = producer.answer();
+    assert_eq!(answer["status"], "refused", "{answer}");
+    producer.wait_for_dead_letter("every worker that began with this job ended before it was done");
+    producer.send(Some("order-8"), Some(ANSWERS), job(two_rows()).to_string());
+    assert_eq!(producer.answer()["status"], "done");
+    assert!(worker.is_running());
 }
 
 #[test]

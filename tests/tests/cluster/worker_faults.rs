@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use copymill_tests::s3::S3Fault;
-use copymill_tests::servers::{Proxy, RabbitMq, wait_until};
-use copymill_tests::{Cluster, Running, program};
+use copymill_tests::servers::{Passage, Proxy, RabbitMq, wait_until};
+use copymill_tests::{Cluster, Program, Running, program};
 use hyper::Method;
 use rustix::process::Signal;
 
@@ -14,6 +14,10 @@ use crate::campaign::{EMAIL, PATIENCE, recipients};
 const FOREVER: Duration = Duration::from_secs(600);
 /// A chunk of a killed worker is running elsewhere within this.
 const ELSEWHERE: Duration = Duration::from_secs(15);
+/// What a worker says that begins with a chunk.
+const BEGUN: &str = "a chunk is begun";
+/// Chunks of 90 rows, at 6,000 tokens a chunk.
+const CHUNKS: usize = 5;
 
 /// Kills a worker while a call to the store waits; another finishes the campaign.
 fn killed_at(method: Method, path_part: &str, fault: S3Fault) {
@@ -64,20 +68,62 @@ fn a_worker_killed_between_its_report_and_its_acknowledgement_duplicates_nothing
     cluster.verify(&id, 120);
 }
 
-#[test]
-fn the_chunks_of_a_worker_killed_while_decoding_run_elsewhere_within_15_s() {
-    let cluster = Cluster::new(EMAIL, recipients(120));
+/// A worker that has every chunk in its hands is lost; another, which had nothing to do, begins one of them within 15 s.
+fn run_elsewhere(through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(Program)) {
     let _scheduler = cluster.scheduler();
-    let victim = cluster.worker();
+    let broker = through.map_or(cluster.broker().to_owned(), |proxy| proxy.in_place_of(cluster.broker()));
+    let greedy = [
+        ("COPYMILL_BROKER__URL", broker.as_str()),
+        ("COPYMILL_WORKER__CHUNKS_IN_HAND", "64"),
+        ("SCRIPT_SLOTS", "512"),
+        ("SCRIPT_DELAY_MS", "600000"),
+    ];
+    let victim = cluster.start("scripted-worker", "waiting for chunks", &greedy);
     let id = cluster.submit();
-    cluster.wait_for_messages(&id, 40, PATIENCE);
-    let other = cluster.worker();
-    victim.kill();
-    let before = cluster.messages_of(&id);
-    cluster.wait_for_messages(&id, before + 1, ELSEWHERE);
+    wait_until("the worker has all chunks in its hands", PATIENCE, || {
+        victim.log().matches(BEGUN).count() == CHUNKS
+    });
+    let other = cluster.scripted_worker(0, &[]);
+    assert!(!other.log().contains(BEGUN), "nothing is left for it");
+    lose(victim);
+    other.wait_for(BEGUN, ELSEWHERE);
     cluster.wait_for(&id, "completed", PATIENCE);
-    cluster.verify(&id, 240);
-    assert!(other.is_running());
+    cluster.verify(&id, 180);
+}
+
+#[test]
+fn the_chunks_of_a_worker_that_is_killed_run_elsewhere_within_15_s() {
+    run_elsewhere(None, &Cluster::new(EMAIL, recipients(90)), Program::kill);
+}
+
+#[test]
+fn the_chunks_of_a_worker_whose_machine_is_gone_run_elsewhere_within_15_s() {
+    let url = RabbitMq::shared().new_vhost();
+    let proxy = Proxy::before(RabbitMq::shared().port());
+    let cluster = Cluster::on(url, EMAIL, recipients(90));
+    run_elsewhere(Some(&proxy), &cluster, |victim| {
+        proxy.set(Passage::Swallowing);
+        victim.signal(Signal::STOP);
+    });
+}
+
+#[test]
+fn the_chunks_of_a_worker_that_stands_still_are_published_again() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let scheduler = cluster.scheduler();
+    // One chunk at a time, and for longer than a heartbeat may be late.
+    let slow = [("COPYMILL_WORKER__CHUNKS_IN_HAND", "1"), ("SCRIPT_DELAY_MS", "600000")];
+    let mute = Proxy::before(RabbitMq::shared().port());
+    let through = mute.in_place_of(cluster.broker());
+    let environment = [slow[0], slow[1], ("COPYMILL_BROKER__URL", through.as_str())];
+    let still = cluster.start("scripted-worker", "waiting for chunks", &environment);
+    let id = cluster.submit();
+    still.wait_for(BEGUN, PATIENCE);
+    mute.swallow_what_follows("copymill.heartbeats");
+    scheduler.wait_for("the worker of a chunk fell silent", PATIENCE);
+    let _other = cluster.scripted_worker(0, &[]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
 }
 
 #[test]

@@ -3,6 +3,7 @@
 mod bad_input;
 mod campaigns;
 mod interrupted;
+mod metrics_doc;
 mod operations;
 mod quality;
 mod run;

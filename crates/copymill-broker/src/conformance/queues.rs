@@ -77,8 +77,13 @@ pub async fn the_dead_letter_queue_is_a_queue(broker: Arc<dyn Broker>) {
 /// What a producer says about its message arrives with it, also after it was given up on.
 pub async fn a_message_keeps_its_id_and_reply_address(broker: Arc<dyn Broker>) {
     let to = ReplyAddress { queue: "answers".into(), correlation_id: Some("17".into()) };
-    let properties =
-        Properties { message_id: Some("job-1".into()), reply_to: Some(to), ..Properties::default() };
+    let properties = Properties {
+        message_id: Some("job-1".into()),
+        reply_to: Some(to),
+        trace: Some("00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01".into()),
+        sent_ms: Some(1_764_183_000_123),
+        death: None,
+    };
     let message = Message { body: "1".into(), properties: properties.clone() };
     broker.publish("copymill.jobs.demo", message).await.expect("publishes");
     let mut consumer = consume(&broker, "copymill.jobs.demo", 1).await;

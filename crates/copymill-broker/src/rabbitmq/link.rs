@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 use std::future::Future;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -31,7 +31,18 @@ pub(super) struct Link {
     place: String,
     /// Number of the node that the next connection goes to; counts on for ever.
     next_node: AtomicUsize,
+    is_down: AtomicBool,
+    reconnections: AtomicU64,
     session: tokio::sync::Mutex<Option<Arc<Session>>>,
+}
+
+/// How the connection to a broker is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LinkState {
+    /// Whether it stands, as far as anybody has noticed: somebody asks for it every few seconds.
+    pub is_up: bool,
+    /// How often it was made again.
+    pub reconnections: u64,
 }
 
 /// One connection and what was declared on it.
@@ -50,6 +61,8 @@ impl Link {
             place: places.unwrap_or_else(|_| "that broker.url names".into()),
             // Clients that start together are spread over the nodes.
             next_node: AtomicUsize::new(fastrand::usize(..=usize::from(u16::MAX))),
+            is_down: AtomicBool::default(),
+            reconnections: AtomicU64::default(),
             session: tokio::sync::Mutex::default(),
         };
         let deadline = Instant::now() + FIRST_CONNECTION;
@@ -79,12 +92,15 @@ impl Link {
             return Arc::clone(session);
         }
         *current = None;
+        self.is_down.store(true, Ordering::Relaxed);
         let mut wait = Backoff::default();
         loop {
             match self.try_connect().await {
                 Ok(session) => {
                     tracing::info!(broker = self.place, "connected to the broker again");
                     *current = Some(Arc::clone(&session));
+                    self.is_down.store(false, Ordering::Relaxed);
+                    self.reconnections.fetch_add(1, Ordering::Relaxed);
                     return session;
                 }
                 Err(Failed::ForNow(reason) | Failed::ForGood(reason)) => {
@@ -92,6 +108,13 @@ impl Link {
                     wait.wait().await;
                 }
             }
+        }
+    }
+
+    pub(super) fn state(&self) -> LinkState {
+        LinkState {
+            is_up: !self.is_down.load(Ordering::Relaxed),
+            reconnections: self.reconnections.load(Ordering::Relaxed),
         }
     }
 

@@ -11,6 +11,9 @@ const PERSISTENT: u8 = 2;
 const JSON: &str = "application/json";
 const REASON: &str = "x-copymill-reason";
 const QUEUE: &str = "x-copymill-queue";
+/// The header of W3C's Trace Context.
+const TRACE: &str = "traceparent";
+const SENT_MS: &str = "x-copymill-sent-ms";
 
 /// Of a message that we publish.
 pub(super) fn write(properties: &Properties) -> BasicProperties {
@@ -24,12 +27,14 @@ pub(super) fn write(properties: &Properties) -> BasicProperties {
             written = written.with_correlation_id(id.as_str().into());
         }
     }
-    match &properties.death {
-        Some(Death { queue, reason }) => {
-            written.with_headers(table([(QUEUE, text(queue)), (REASON, text(reason))]))
-        }
-        None => written,
+    let mut headers = Vec::new();
+    if let Some(Death { queue, reason }) = &properties.death {
+        headers.extend([(QUEUE, text(queue)), (REASON, text(reason))]);
     }
+    headers.extend(properties.trace.as_ref().map(|trace| (TRACE, text(trace))));
+    let sent_ms = properties.sent_ms.and_then(|sent_ms| i64::try_from(sent_ms).ok());
+    headers.extend(sent_ms.map(|sent_ms| (SENT_MS, AMQPValue::LongLongInt(sent_ms))));
+    if headers.is_empty() { written } else { written.with_headers(table(headers)) }
 }
 
 fn persistent() -> BasicProperties {
@@ -46,11 +51,16 @@ pub(super) fn answer(to: &ReplyAddress) -> BasicProperties {
 
 pub(super) fn read(properties: &BasicProperties) -> Properties {
     let own = |text: &Option<lapin::types::ShortString>| text.as_ref().map(|text| text.as_str().to_owned());
-    let correlation_id = own(properties.correlation_id());
+    let (correlation_id, headers) = (own(properties.correlation_id()), properties.headers().as_ref());
     Properties {
         message_id: own(properties.message_id()),
         reply_to: own(properties.reply_to()).map(|queue| ReplyAddress { queue, correlation_id }),
-        death: properties.headers().as_ref().and_then(death),
+        death: headers.and_then(death),
+        trace: headers.and_then(|headers| header(headers, TRACE)),
+        sent_ms: headers.and_then(|headers| match headers.inner().get(SENT_MS)? {
+            AMQPValue::LongLongInt(sent_ms) => u64::try_from(*sent_ms).ok(),
+            _ => None,
+        }),
     }
 }
 

@@ -50,7 +50,7 @@ fn dead_letter_arguments() -> FieldTable {
     ])
 }
 
-pub(super) fn table<const N: usize>(entries: [(&str, AMQPValue); N]) -> FieldTable {
+pub(super) fn table<'a>(entries: impl IntoIterator<Item = (&'a str, AMQPValue)>) -> FieldTable {
     let mut table = FieldTable::default();
     for (name, value) in entries {
         table.insert(name.into(), value);

@@ -37,6 +37,13 @@ pub(crate) fn choose(settings: &LlamaSettings) -> Result<Device, EngineError> {
     }
 }
 
+/// Memory of a device in use, by anybody, and in all, in bytes.
+pub(crate) fn memory(index: usize) -> Option<(u64, u64)> {
+    let device = list_llama_ggml_backend_devices().into_iter().find(|device| device.index == index)?;
+    let (total, free) = (device.memory_total as u64, device.memory_free as u64);
+    (total > 0).then_some((total.saturating_sub(free), total))
+}
+
 fn on_gpu(gpu: &LlamaBackendDevice, reason: String) -> Device {
     let gib = gpu.memory_total as f64 / f64::from(1 << 30);
     let name = format!("{} ({}, {gib:.0} GiB)", gpu.name, gpu.description);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::thread::JoinHandle;
+use std::time::Instant;
 
 use async_trait::async_trait;
 use copymill_tokenizer::Tokenizer;
@@ -16,7 +17,7 @@ use super::{KvLayout, LlamaSettings};
 use crate::batcher::{Batcher, Cells, Limits};
 use crate::constraint::{Compiled, Compiler, Constraint, token_environment};
 use crate::engine::{Engine, EngineError, EngineInfo, EngineStats};
-use crate::request::{FinishReason, Generation, Request, TokenCounts};
+use crate::request::{FinishReason, Generation, Request, Timings, TokenCounts};
 use crate::serving::{Counters, Decoder, Job, Model, Server};
 use crate::vocabulary::Vocabulary;
 
@@ -30,6 +31,8 @@ const MAX_QUEUED_JOBS: usize = 1024;
 pub struct LlamaEngine {
     info: EngineInfo,
     counters: Arc<Counters>,
+    /// Its index in llama.cpp's list; none for the CPU.
+    device: Option<usize>,
     vocabulary: Arc<Vocabulary>,
     tokenizer: Arc<LlamaTokenizer>,
     compiler: Arc<Compiler>,
@@ -45,7 +48,7 @@ impl LlamaEngine {
     /// Loads a model and starts the thread. Blocks for as long as the file takes to read.
     pub fn load(settings: &LlamaSettings) -> Result<Self, EngineError> {
         let loaded = load_model(settings)?;
-        let plan = loaded.plan;
+        let (plan, device) = (loaded.plan, loaded.device.index);
         let info = super::info::describe(&loaded);
         let vocabulary = Arc::new(loaded.tokenizer.vocabulary());
         let lanes = rayon::current_num_threads();
@@ -65,6 +68,7 @@ impl LlamaEngine {
         Ok(Self {
             info,
             counters,
+            device,
             vocabulary,
             tokenizer,
             compiler: Arc::new(compiler),
@@ -111,12 +115,14 @@ impl LlamaEngine {
             finish: finish.clone(),
             tokens: TokenCounts { prompt, ..TokenCounts::default() },
             seed: *seed,
+            timings: Timings::default(),
         };
         Ok(Some(request.seeds.iter().map(empty).collect()))
     }
 
     /// Hands a request to the thread; what comes back says when it is done.
     async fn enter(&self, request: Request) -> Result<oneshot::Receiver<Vec<Generation>>, EngineError> {
+        let arrived = Instant::now();
         let _turn = self.entrance.lock().await;
         let constraint = match request.constraint.clone() {
             Some(constraint) => Some(self.compiled(constraint).await?),
@@ -126,7 +132,7 @@ impl LlamaEngine {
         let place = jobs.reserve().await.map_err(|_| EngineError::Stopped)?;
         let (reply, result) = oneshot::channel();
         self.counters.submitted(request.seeds.len());
-        place.send(Job { request, constraint, reply });
+        place.send(Job { request, constraint, arrived, reply });
         Ok(result)
     }
 
@@ -157,7 +163,9 @@ impl Engine for LlamaEngine {
     }
 
     fn stats(&self) -> EngineStats {
-        self.counters.snapshot()
+        let is_stopped = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
+        let device_memory = self.device.and_then(super::device::memory);
+        EngineStats { is_stopped, device_memory, ..self.counters.snapshot() }
     }
 }
 

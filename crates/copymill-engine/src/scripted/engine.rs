@@ -9,7 +9,7 @@ use tokio::sync::Semaphore;
 
 use super::ByteTokenizer;
 use crate::engine::{Engine, EngineError, EngineInfo, EngineStats};
-use crate::request::{FinishReason, Generation, Request, TokenCounts};
+use crate::request::{FinishReason, Generation, Request, Timings, TokenCounts};
 
 /// What the script says to one seed.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,6 +38,8 @@ struct Counters {
     prompt: AtomicU64,
     generated: AtomicU64,
     finished: AtomicU64,
+    /// Sum over answers of the time that they had a slot.
+    slot_us: AtomicU64,
     running: AtomicU32,
     queued: AtomicU32,
     last_progress: Mutex<Instant>,
@@ -102,6 +104,7 @@ impl ScriptedEngine {
             prompt: AtomicU64::new(0),
             generated: AtomicU64::new(0),
             finished: AtomicU64::new(0),
+            slot_us: AtomicU64::new(0),
             running: AtomicU32::new(0),
             queued: AtomicU32::new(0),
             last_progress: Mutex::new(Instant::now()),
@@ -122,9 +125,11 @@ impl ScriptedEngine {
     }
 
     async fn answer(&self, request: &Request, seed: u32) -> Result<Generation, EngineError> {
+        let arrived = Instant::now();
         let queued = Gauge::raise(&self.counters.queued);
         let _slot = self.slots.acquire().await.map_err(|_| EngineError::Stopped)?;
         drop(queued);
+        let queued = arrived.elapsed();
         // Waiting for work is no lack of progress.
         if self.counters.running.load(Relaxed) == 0 {
             *self.counters.last_progress.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
@@ -134,7 +139,11 @@ impl ScriptedEngine {
         if !answer.delay.is_zero() {
             tokio::time::sleep(answer.delay).await;
         }
-        let generation = self.generation(request, seed, answer);
+        let mut generation = self.generation(request, seed, answer);
+        let total = arrived.elapsed();
+        generation.timings = Timings { queued, first_token: total, total };
+        let busy_us = u64::try_from((total - queued).as_micros()).unwrap_or(u64::MAX);
+        self.counters.slot_us.fetch_add(busy_us, Relaxed);
         self.counters.prompt.fetch_add(request.prompt.len() as u64, Relaxed);
         self.counters.generated.fetch_add(u64::from(generation.tokens.generated), Relaxed);
         self.counters.finished.fetch_add(1, Relaxed);
@@ -167,7 +176,7 @@ impl ScriptedEngine {
         let count = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         let (prompt, generated) = (count(request.prompt.len()), count(token_ids.len()));
         let tokens = TokenCounts { prompt, reused: 0, generated, forced: 0 };
-        Generation { text, token_ids, finish, tokens, seed }
+        Generation { text, token_ids, finish, tokens, seed, timings: Timings::default() }
     }
 }
 
@@ -202,6 +211,11 @@ impl Engine for ScriptedEngine {
         let progress = *counters.last_progress.lock().unwrap_or_else(PoisonError::into_inner);
         EngineStats {
             decode_steps: counters.finished.load(Relaxed),
+            // As if a device served all slots at once.
+            decode_time: Duration::from_micros(
+                counters.slot_us.load(Relaxed) / u64::from(self.info.slots.max(1)),
+            ),
+            batch_tokens: counters.prompt.load(Relaxed) + counters.generated.load(Relaxed),
             prompt_tokens: counters.prompt.load(Relaxed),
             reused_tokens: 0,
             generated_tokens: counters.generated.load(Relaxed),
@@ -213,6 +227,8 @@ impl Engine for ScriptedEngine {
             cells_capacity: self.info.cells,
             running,
             queued,
+            device_memory: None,
+            is_stopped: false,
             last_progress: if running == 0 && queued == 0 { Instant::now() } else { progress },
         }
     }

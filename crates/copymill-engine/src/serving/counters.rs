@@ -10,6 +10,8 @@ use crate::engine::EngineStats;
 pub(crate) struct Counters {
     started: Instant,
     decode_steps: AtomicU64,
+    decode_us: AtomicU64,
+    batch_tokens: AtomicU64,
     prompt: AtomicU64,
     reused: AtomicU64,
     generated: AtomicU64,
@@ -33,6 +35,8 @@ impl Counters {
         Self {
             started: Instant::now(),
             decode_steps: zero(),
+            decode_us: zero(),
+            batch_tokens: zero(),
             prompt: zero(),
             reused: zero(),
             generated: zero(),
@@ -68,10 +72,16 @@ impl Counters {
         self.finished.fetch_add(1, Relaxed);
     }
 
-    /// Counts a decoded batch that `busy` strands were in.
-    pub(crate) fn decoded(&self, busy: usize) {
+    /// Counts a decoded batch of tokens that `busy` strands were in.
+    pub(crate) fn decoded(&self, busy: usize, tokens: usize) {
         self.decode_steps.fetch_add(1, Relaxed);
+        self.batch_tokens.fetch_add(tokens as u64, Relaxed);
         self.busy_slot_steps.fetch_add(busy as u64, Relaxed);
+    }
+
+    /// Counts time in which the engine had something to do: decoding, sampling, checking.
+    pub(crate) fn worked(&self, time: Duration) {
+        self.decode_us.fetch_add(u64::try_from(time.as_micros()).unwrap_or(u64::MAX), Relaxed);
     }
 
     /// Takes over the batcher's state, and that the thread is alive.
@@ -94,6 +104,8 @@ impl Counters {
         let progress = self.started + Duration::from_millis(self.progress_ms.load(Relaxed));
         EngineStats {
             decode_steps: self.decode_steps.load(Relaxed),
+            decode_time: Duration::from_micros(self.decode_us.load(Relaxed)),
+            batch_tokens: self.batch_tokens.load(Relaxed),
             prompt_tokens: self.prompt.load(Relaxed),
             reused_tokens: self.reused.load(Relaxed),
             generated_tokens: self.generated.load(Relaxed),
@@ -105,6 +117,8 @@ impl Counters {
             cells_capacity: self.cells_capacity,
             running,
             queued,
+            device_memory: None,
+            is_stopped: false,
             last_progress: if idle { Instant::now() } else { progress },
         }
     }

@@ -2,11 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Instant;
 
 use toktrie::SimpleVob;
 
 use crate::constraint::Guide;
-use crate::request::{FinishReason, Generation, Request, TokenCounts, Watch};
+use crate::request::{FinishReason, Generation, Request, Timings, TokenCounts, Watch};
 use crate::sampling::Sampler;
 use crate::serving::text::GrowingText;
 use crate::vocabulary::Vocabulary;
@@ -23,6 +24,23 @@ pub(crate) struct Draft {
     max_tokens: usize,
     counts: TokenCounts,
     seed: u32,
+    clock: Clock,
+}
+
+/// When a draft came how far.
+struct Clock {
+    arrived: Instant,
+    begun: Option<Instant>,
+    first_token: Option<Instant>,
+}
+
+impl Clock {
+    fn read(&self) -> Timings {
+        let since = |moment: Instant| moment.duration_since(self.arrived);
+        let total = self.arrived.elapsed();
+        let first_token = self.first_token.map_or(total, since);
+        Timings { queued: self.begun.map_or(total, since), first_token, total }
+    }
 }
 
 /// What a step of a draft came to.
@@ -37,7 +55,8 @@ pub(crate) struct Advance {
 }
 
 impl Draft {
-    pub(crate) fn new(request: &Request, seed: u32, guide: Option<Guide>) -> Self {
+    /// `arrived` is when its request reached the engine.
+    pub(crate) fn new(request: &Request, seed: u32, guide: Option<Guide>, arrived: Instant) -> Self {
         let prompt = u32::try_from(request.prompt.len()).unwrap_or(u32::MAX);
         Self {
             sampler: Sampler::new(request.sampling.clone(), seed, &request.prompt),
@@ -50,7 +69,13 @@ impl Draft {
             max_tokens: request.max_tokens as usize,
             counts: TokenCounts { prompt, ..TokenCounts::default() },
             seed,
+            clock: Clock { arrived, begun: None, first_token: None },
         }
+    }
+
+    /// Notes that tokens of it are being computed.
+    pub(crate) fn begun(&mut self) {
+        self.clock.begun.get_or_insert_with(Instant::now);
     }
 
     /// Writes what is forced before anything is sampled.
@@ -95,12 +120,14 @@ impl Draft {
     /// The result, once it has ended.
     pub(crate) fn finish(self, finish: FinishReason, reused: usize) -> Generation {
         let reused = u32::try_from(reused).unwrap_or(u32::MAX);
+        let timings = self.clock.read();
         Generation {
             text: self.text.into_string(),
             token_ids: self.token_ids,
             finish,
             tokens: TokenCounts { reused, ..self.counts },
             seed: self.seed,
+            timings,
         }
     }
 
@@ -121,6 +148,10 @@ impl Draft {
         self.token_ids.push(token);
         self.text.push(vocabulary.bytes(token));
         self.counts.generated += 1;
+        // What is forced before anything is computed takes no time.
+        if self.clock.begun.is_some() {
+            self.clock.first_token.get_or_insert_with(Instant::now);
+        }
         advance.tokens.push(token);
     }
 

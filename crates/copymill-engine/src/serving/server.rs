@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
+use std::time::Instant;
 
 use rayon::prelude::*;
 use tokio::sync::{mpsc, oneshot};
@@ -27,6 +28,8 @@ pub(crate) struct Job {
     pub(crate) request: Request,
     /// The request's constraint for this engine's vocabulary.
     pub(crate) constraint: Option<Arc<Compiled>>,
+    /// When it was asked for.
+    pub(crate) arrived: Instant,
     /// Where the result goes; a closed one cancels the job.
     pub(crate) reply: oneshot::Sender<Vec<Generation>>,
 }
@@ -86,8 +89,10 @@ impl<D: Decoder> Server<D> {
     /// because their replies are dropped.
     pub(crate) fn run(mut self) {
         while self.take_in() {
+            let begun = Instant::now();
             self.cancel_abandoned();
             self.step();
+            self.model.counters.worked(begun.elapsed());
             self.model.counters.observe(&self.batcher);
             if self.failures >= MAX_CONSECUTIVE_FAILURES {
                 tracing::error!(
@@ -118,7 +123,7 @@ impl<D: Decoder> Server<D> {
     }
 
     fn open(&mut self, job: Job) {
-        let Job { request, constraint, reply } = job;
+        let Job { request, constraint, arrived, reply } = job;
         self.model.counters.received(request.seeds.len());
         if reply.is_closed() {
             return;
@@ -128,23 +133,29 @@ impl<D: Decoder> Server<D> {
         self.rows
             .insert(row, Row { reply, results: vec![None; variants], strands: Vec::with_capacity(variants) });
         for (place, seed) in request.seeds.iter().enumerate() {
-            self.open_variant(&request, constraint.as_deref(), *seed, (row, place));
+            let draft = self.draft(&request, constraint.as_deref(), *seed, arrived);
+            self.open_variant(&request, draft, (row, place));
         }
         self.answer_if_complete(row);
     }
 
-    fn open_variant(
+    /// A draft, and the lane whose grammar state it shares.
+    fn draft(
         &mut self,
         request: &Request,
         constraint: Option<&Compiled>,
         seed: u32,
-        at: (u64, usize),
-    ) {
-        let (row, place) = at;
+        arrived: Instant,
+    ) -> (StrandId, usize, Draft) {
         let id = self.new_id();
         let lane = usize::try_from(id).unwrap_or(0) % self.model.lanes;
         let guide = constraint.map(|constraint| constraint.guide(lane));
-        let mut draft = Draft::new(request, seed, guide);
+        (id, lane, Draft::new(request, seed, guide, arrived))
+    }
+
+    fn open_variant(&mut self, request: &Request, variant: (StrandId, usize, Draft), at: (u64, usize)) {
+        let (id, lane, mut draft) = variant;
+        let (row, place) = at;
         let Advance { tokens: forced, finish, .. } = draft.start(&self.model.vocabulary);
         self.model.counters.wrote(forced.len(), forced.len());
         let too_long = request.prompt.len() + forced.len() > self.model.sequence_tokens;
@@ -190,11 +201,12 @@ impl<D: Decoder> Server<D> {
         if step.tokens.is_empty() {
             return;
         }
+        self.note_begun(&step.tokens);
         match self.decoder.decode(&step.tokens) {
             Ok(()) => {
                 self.failures = 0;
                 self.batcher.commit();
-                self.model.counters.decoded(self.batcher.running());
+                self.model.counters.decoded(self.batcher.running(), step.tokens.len());
                 self.write(&step.tokens);
             }
             Err(DecodeError::OutOfCells) => {
@@ -203,6 +215,14 @@ impl<D: Decoder> Server<D> {
                 }
             }
             Err(DecodeError::Failed(problem)) => self.fail_batch(&step.tokens, &problem),
+        }
+    }
+
+    fn note_begun(&mut self, tokens: &[StepToken]) {
+        for chunk in tokens.chunk_by(|left, right| left.strand == right.strand) {
+            if let Some(open) = chunk.first().and_then(|token| self.drafts.get_mut(&token.strand)) {
+                open.draft.begun();
+            }
         }
     }
 

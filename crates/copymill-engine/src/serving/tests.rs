@@ -64,7 +64,10 @@ fn serve(faults: Vec<DecodeError>, prompts: &[&str]) -> Vec<Option<Vec<Generatio
         let prompt = prompt.bytes().map(u32::from).collect();
         let request = Request { prompt, seeds: vec![1], max_tokens: 50, sampling, ..Request::default() };
         counters.submitted(1);
-        assert!(jobs.try_send(Job { request, constraint: None, reply }).is_ok());
+        assert!(
+            jobs.try_send(Job { request, constraint: None, arrived: std::time::Instant::now(), reply })
+                .is_ok()
+        );
         answers.push(answer);
     }
     let decoder = Counting { logits: Vec::new(), faults };

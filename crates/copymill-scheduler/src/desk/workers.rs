@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use copymill_campaign::{Heartbeat, ModelPin};
+use copymill_campaign::{CampaignId, Heartbeat, ModelPin, jobs_queue};
 
 /// Without a heartbeat for this long, a worker is gone.
 const GONE_AFTER: Duration = Duration::from_secs(15);
@@ -15,6 +15,8 @@ const GONE_AFTER: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(super) struct Workers {
     heard: HashMap<String, (Arc<Heartbeat>, Instant)>,
+    /// GPU-seconds per token, by queue, as last measured: workers that went had a speed, too.
+    speeds: HashMap<String, f64>,
     /// Queues that were found empty, with all workers waiting, when they were last looked at.
     idle: HashSet<String>,
 }
@@ -24,6 +26,36 @@ impl Workers {
         let now = Instant::now();
         self.heard.retain(|_, (_, heard)| now.duration_since(*heard) < GONE_AFTER);
         self.heard.insert(heartbeat.worker.clone(), (heartbeat, now));
+    }
+
+    fn alive(&self) -> impl Iterator<Item = &Heartbeat> {
+        let now = Instant::now();
+        let alive = self.heard.values().filter(move |(_, heard)| now.duration_since(*heard) < GONE_AFTER);
+        alive.map(|(heartbeat, _)| heartbeat.as_ref())
+    }
+
+    /// Chunks in the hands of workers, of campaigns that count.
+    pub(super) fn chunks_of(&self, counts: impl Fn(&CampaignId) -> bool) -> usize {
+        self.alive().flat_map(|heartbeat| &heartbeat.chunks).filter(|held| counts(&held.campaign)).count()
+    }
+
+    /// The models that workers have.
+    pub(super) fn models(&self) -> impl Iterator<Item = ModelPin> {
+        let models: Vec<ModelPin> = self.alive().map(|heartbeat| heartbeat.model.clone()).collect();
+        models.into_iter()
+    }
+
+    /// How many workers a model has, and the GPU-seconds that a token takes them; `assumed` until that was measured.
+    pub(super) fn speed_of(&mut self, model: &ModelPin, assumed: f64) -> (usize, f64) {
+        let of_model: Vec<&Heartbeat> = self.alive().filter(|heartbeat| heartbeat.model == *model).collect();
+        let (count, tokens) =
+            (of_model.len(), of_model.iter().map(|heartbeat| heartbeat.tokens).sum::<u64>());
+        let busy_s: f64 = of_model.iter().map(|heartbeat| heartbeat.busy_s).sum();
+        let queue = jobs_queue(model);
+        if tokens > 0 && busy_s > 0.0 {
+            self.speeds.insert(queue.clone(), busy_s / tokens as f64);
+        }
+        (count, self.speeds.get(&queue).copied().unwrap_or(assumed))
     }
 
     /// Whether a queue was empty and all workers of its model waited, this time and the last: once may be chance.

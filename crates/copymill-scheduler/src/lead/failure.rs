@@ -1,15 +1,18 @@
 //! Ending a campaign that cannot go on.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use copymill_campaign::{CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult};
-use copymill_store::StoreError;
 
 use super::{
     Ended, Leader,
     stage::{Output, read_output},
 };
-use crate::{finish, plan, state_file::StateFile};
+use crate::{
+    finish::{self, REMADE},
+    plan,
+    state_file::StateFile,
+};
 
 impl Leader {
     /// Ends the campaign as failed, for a reason that people read, with a manifest of what is there.
@@ -24,38 +27,44 @@ impl Leader {
             return Ok(Ended::Failed);
         }
         tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "the campaign failed");
-        let (messages, segments) =
-            (self.stored(ChunkKind::Messages).await?, self.stored(ChunkKind::Segments).await?);
+        let (messages, remade) = self.stored(ChunkKind::Messages).await?;
+        let (segments, _) = self.stored(ChunkKind::Segments).await?;
         state.state.failure = Some(format!("{why:#}"));
-        let results = finish::Results { messages: &messages, segments: &segments };
+        let results = finish::Results { messages: &messages, segments: &segments, remade: &remade };
         finish::end_early(self, &mut state, results, (CampaignPhase::Failed, self.campaign.source.records))
             .await?;
         Ok(Ended::Failed)
     }
 
-    /// The job of a chunk in the first generation.
-    fn first_job(&self, kind: ChunkKind, chunk: &ChunkId) -> ChunkJob {
+    /// The job of a chunk.
+    fn job(&self, kind: ChunkKind, chunk: &ChunkId, generation: u32) -> ChunkJob {
         let (campaign, root) = (self.campaign.id.clone(), self.keys.root().to_owned());
-        let (chunk, suspect, generation, again) = (chunk.clone(), false, 1, None);
+        let (chunk, suspect, again) = (chunk.clone(), false, None);
         ChunkJob { v: 1, campaign, root, kind, chunk, suspect, generation, again }
     }
 
-    /// What stored output objects hold. One that is damaged may be why the campaign failed; it does not count.
-    async fn stored(&self, kind: ChunkKind) -> anyhow::Result<BTreeMap<ChunkId, ChunkResult>> {
+    /// What stored output objects hold, and which of them are of the next generation. One that is damaged may be why the
+    /// campaign failed; it does not count.
+    async fn stored(
+        &self,
+        kind: ChunkKind,
+    ) -> anyhow::Result<(BTreeMap<ChunkId, ChunkResult>, BTreeSet<ChunkId>)> {
         let planned = plan::resume_point(self.store.as_ref(), &self.keys, kind).await?.chunk;
-        let mut found = BTreeMap::new();
+        let (mut found, mut remade) = (BTreeMap::new(), BTreeSet::new());
         let mut to_look_at: Vec<ChunkId> = (0..planned).rev().map(ChunkId::whole).collect();
         while let Some(chunk) = to_look_at.pop() {
-            match read_output(&self.store, &self.keys, &self.first_job(kind, &chunk)).await {
-                Ok(Output::Lines(result)) => drop(found.insert(chunk, result)),
-                Ok(Output::Split) => to_look_at.extend(chunk.halves()),
-                Ok(Output::Missing) => {}
-                Err(error) if error.chain().any(|cause| cause.is::<StoreError>()) => return Err(error),
-                Err(error) => {
-                    tracing::warn!(%chunk, error = format!("{error:#}"), "an output does not count")
-                }
+            let mut output = read_output(&self.store, &self.keys, &self.job(kind, &chunk, 1)).await?;
+            if let Output::Damaged(damage) = &output {
+                tracing::warn!(%chunk, error = format!("{damage:#}"), "an output does not count");
+                output = read_output(&self.store, &self.keys, &self.job(kind, &chunk, REMADE)).await?;
+                remade.insert(chunk.clone());
+            }
+            match output {
+                Output::Lines(result) => drop(found.insert(chunk, result)),
+                Output::Split => to_look_at.extend(chunk.halves()),
+                Output::Missing | Output::Damaged(_) => drop(remade.remove(&chunk)),
             }
         }
-        Ok(found)
+        Ok((found, remade))
     }
 }

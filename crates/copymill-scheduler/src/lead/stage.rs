@@ -13,8 +13,10 @@ use copymill_campaign::{
 use copymill_store::Store;
 use tokio::{sync::mpsc, task::JoinHandle};
 
-use super::{Leader, rework::Rework};
+use super::{Leader, mend::Recutting, rework::Rework};
 use crate::{
+    finish::REMADE,
+    metrics::SchedulerMetrics,
     plan::{self, CutChunk, MessagePlan, ResumePoint},
     tracker::Tracker,
     window::{Member, Place},
@@ -36,6 +38,8 @@ pub(super) struct Stage {
     pub(super) cut_all: bool,
     /// Where a later generation is made, from what.
     rework: Option<Rework>,
+    /// How a chunk is cut again whose input is damaged.
+    pub(super) recutting: Option<Recutting>,
     cancelled_since: Option<Instant>,
 }
 
@@ -56,7 +60,9 @@ impl Stage {
 
     /// Cuts messages, from where an earlier leader stopped.
     pub(super) fn of_messages(plan: MessagePlan, from: ResumePoint) -> Self {
-        Self::new(ChunkKind::Messages, from, move |sender| plan::cut_messages(plan, &sender))
+        let recutting = Some(Recutting::of(&plan));
+        let stage = Self::new(ChunkKind::Messages, from, move |sender| plan::cut_messages(plan, &sender));
+        Self { recutting, ..stage }
     }
 
     /// Works again on chunks that are done.
@@ -74,7 +80,8 @@ impl Stage {
         let cutting = tokio::task::spawn_blocking(move || cut(sender));
         let mut tracker = Tracker::default();
         tracker.planned(from.chunk);
-        Self { kind, tracker, cut: chunks, cutting, cut_all: false, rework: None, cancelled_since: None }
+        let (rework, recutting, cancelled_since) = (None, None, None);
+        Self { kind, tracker, cut: chunks, cutting, cut_all: false, rework, recutting, cancelled_since }
     }
 
     pub(super) fn is_complete(&self) -> bool {
@@ -96,17 +103,27 @@ impl Stage {
     ) -> anyhow::Result<()> {
         let Some(chunk) = self.tracker.next() else { return Ok(()) };
         leader.lease.check().await?;
-        let job = self.job(leader, chunk.clone());
-        match read_output(&leader.store, &leader.keys, &job).await? {
+        let mut job = self.job(leader, chunk.clone());
+        let mut output = read_output(&leader.store, &leader.keys, &job).await?;
+        if let Output::Damaged(damage) = &output
+            && self.may_remake(&chunk)
+        {
+            tracing::warn!(campaign = %job.campaign, %chunk, error = format!("{damage:#}"), "an output is written again");
+            self.tracker.remake(chunk.clone());
+            job = self.job(leader, chunk.clone());
+            output = read_output(&leader.store, &leader.keys, &job).await?;
+        }
+        match output {
             Output::Lines(result) => {
-                self.done(chunk, result, state);
+                let _ = self.done(chunk, result, state);
                 return Ok(());
             }
             Output::Split => {
                 self.split(chunk, state);
                 return Ok(());
             }
-            Output::Missing => {}
+            Output::Damaged(damage) => return Err(damage),
+            Output::Missing => self.mend_input(leader, &chunk).await?,
         }
         // Noted before it is sent: a worker may be faster than the broker's confirmation.
         self.tracker.published(chunk, place, Instant::now());
@@ -121,7 +138,7 @@ impl Stage {
             root: leader.keys.root().to_owned(),
             kind: self.kind,
             suspect: self.tracker.is_suspect(&chunk),
-            generation: self.rework.as_ref().map_or(1, |rework| rework.generation),
+            generation: self.generation(&chunk),
             again: self.rework.as_ref().and_then(|rework| rework.object(&chunk)).map(str::to_owned),
             chunk,
         }
@@ -129,8 +146,22 @@ impl Stage {
 
     /// Whether a report is about a chunk of this stage, not a late one about an earlier.
     pub(super) fn is_of(&self, job: &ChunkJob) -> bool {
-        let generation = self.rework.as_ref().map_or(1, |rework| rework.generation);
-        job.kind == self.kind && job.generation == generation
+        job.kind == self.kind && job.generation == self.generation(&job.chunk)
+    }
+
+    /// The generation of the object that a chunk's work ends in.
+    fn generation(&self, chunk: &ChunkId) -> u32 {
+        match &self.rework {
+            Some(rework) => rework.generation,
+            None if self.tracker.remade().contains(chunk) => REMADE,
+            None => 1,
+        }
+    }
+
+    /// Whether a damaged output may be worked on again: not where a later generation is made of it, nor where other
+    /// objects are made of what it holds.
+    fn may_remake(&self, chunk: &ChunkId) -> bool {
+        self.kind == ChunkKind::Messages && self.rework.is_none() && !self.tracker.remade().contains(chunk)
     }
 
     /// Notes that a worker has a chunk in its hands.
@@ -140,12 +171,13 @@ impl Stage {
         }
     }
 
-    pub(super) fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) {
+    /// Notes a chunk as done; false where it was already.
+    pub(super) fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) -> bool {
         let (outcomes, tokens, reasons, rows) =
             (result.outcomes, result.tokens, result.reasons.clone(), result.rows.1);
         // The totals of a later generation are counted when it is complete.
         if !self.tracker.done(chunk, result) || self.rework.is_some() {
-            return;
+            return false;
         }
         state.totals.tokens += tokens;
         for (code, n) in reasons {
@@ -157,6 +189,7 @@ impl Stage {
             state.chunks_planned = self.tracker.count();
             state.rows_planned = state.rows_planned.max(rows);
         }
+        true
     }
 
     /// Notes that a chunk was split.
@@ -168,17 +201,20 @@ impl Stage {
     }
 
     /// Takes back chunks whose worker fell silent, and those that others overtook.
-    pub(super) fn look_for_silent(&mut self, window: &Member) {
+    pub(super) fn look_for_silent(&mut self, window: &Member, metrics: &SchedulerMetrics) {
         for chunk in self.tracker.silent(Instant::now()) {
+            metrics.again("silent", 1);
             tracing::warn!(%chunk, "the worker of a chunk fell silent; publishing the chunk again");
         }
-        self.publish_lost(window.begun_until().and_then(|moment| moment.checked_sub(OVERTAKEN_AFTER)));
+        let overtaken = window.begun_until().and_then(|moment| moment.checked_sub(OVERTAKEN_AFTER));
+        self.publish_lost(overtaken, metrics);
     }
 
     /// Takes back chunks that were published before a moment and that nobody has.
-    pub(super) fn publish_lost(&mut self, before: Option<Instant>) {
+    pub(super) fn publish_lost(&mut self, before: Option<Instant>, metrics: &SchedulerMetrics) {
         let lost = before.map(|before| self.tracker.lost(before)).unwrap_or_default();
         if !lost.is_empty() {
+            metrics.again("lost", lost.len());
             tracing::warn!(
                 chunks = lost.len(),
                 "published chunks got lost with their queue; publishing them again"
@@ -195,6 +231,8 @@ pub(super) enum Output {
     Lines(ChunkResult),
     /// That the chunk was split.
     Split,
+    /// Nothing that can be read; why, for people.
+    Damaged(anyhow::Error),
 }
 
 /// Reads back what a chunk's output object says.
@@ -218,9 +256,10 @@ pub(super) async fn read_output(
         ChunkKind::Segments => count_segments(&object.body, first),
     };
     let counted = tokio::task::spawn_blocking(count).await?;
-    let result =
-        counted.with_context(|| format!("{key} is damaged; restore it or start again with --fresh"))?;
-    Ok(Output::Lines(result))
+    Ok(match counted.with_context(|| format!("{key} is damaged; restore it or start again")) {
+        Ok(result) => Output::Lines(result),
+        Err(damage) => Output::Damaged(damage),
+    })
 }
 
 /// The number of the first segment of a chunk, or of a part of one.

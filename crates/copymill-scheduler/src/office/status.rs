@@ -15,13 +15,7 @@ pub struct CampaignStatus {
 impl CampaignStatus {
     /// Where it stands, in one word: its phase, or what holds it.
     pub fn word(&self) -> &'static str {
-        match &self.state {
-            state if state.reworking.is_some() => "retrying",
-            state if state.phase.is_terminal() => state.phase.as_str(),
-            state if state.cancelling => "cancelling",
-            state if state.paused => "paused",
-            state => state.phase.as_str(),
-        }
+        state_word(&self.state)
     }
 
     /// (row, variant) pairs in all.
@@ -49,5 +43,16 @@ impl CampaignStatus {
     /// (row, variant) pairs with an outcome.
     pub fn done(&self) -> u64 {
         self.state.totals.outcomes.total()
+    }
+}
+
+/// Where a campaign in a state stands, in one word.
+pub(crate) fn state_word(state: &CampaignState) -> &'static str {
+    match state {
+        state if state.reworking.is_some() => "retrying",
+        state if state.phase.is_terminal() => state.phase.as_str(),
+        state if state.cancelling => "cancelling",
+        state if state.paused => "paused",
+        state => state.phase.as_str(),
     }
 }

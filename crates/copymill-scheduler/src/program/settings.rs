@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use copymill_broker::BrokerSettings;
+use copymill_service::admin::AdminSettings;
 use copymill_store::StoreSettings;
 use serde::{Deserialize, Serialize};
 
@@ -14,6 +15,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Where jobs go.
     pub broker: BrokerSettings,
+    /// Where it tells about itself.
+    pub admin: AdminSettings,
     /// The scheduler itself.
     pub scheduler: SchedulerSection,
 }
@@ -30,11 +33,17 @@ pub struct SchedulerSection {
     pub http: String,
     /// The models that campaigns over HTTP may name, as they write them.
     pub http_models: Vec<String>,
-    /// Chunks of one model that are published at once: twice the most workers times the scaling trigger's value.
+    /// Chunks of one model that are published at once: twice the most workers. What is new waits behind all of it.
     pub window: usize,
     /// Tokens that the answers of one chunk may have together: what a worker writes in about a minute. A chunk is what is
     /// lost where a worker dies, and what a worker that stops has to finish or to hand back.
     pub chunk_tokens: u64,
+    /// Tokens that a worker is assumed to generate in a second until one has: for the first prediction of work left.
+    pub assumed_tokens_per_s: f64,
+    /// Seconds from when a worker is asked for to its first chunk: a machine, an image, a model.
+    pub worker_start_s: u32,
+    /// Seconds within which a campaign without a deadline shall be done.
+    pub horizon_s: u32,
 }
 
 impl Default for SchedulerSection {
@@ -47,6 +56,9 @@ impl Default for SchedulerSection {
             http_models: vec!["demo".into()],
             window: 256,
             chunk_tokens: 60_000,
+            assumed_tokens_per_s: 1_000.0,
+            worker_start_s: 300,
+            horizon_s: 3_600,
         }
     }
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use copymill_broker::BrokerSettings;
 use copymill_engine::LlamaSettings;
 use copymill_model::{CACHE_BYTES, ModelPlaces};
+use copymill_service::admin::AdminSettings;
 use copymill_store::StoreSettings;
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// Where jobs come from.
     pub broker: BrokerSettings,
+    /// Where it tells about itself.
+    pub admin: AdminSettings,
     /// The worker itself.
     pub worker: WorkerSection,
 }

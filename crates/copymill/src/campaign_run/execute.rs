@@ -71,6 +71,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
         window,
         holds_pilots: false,
         chunk_tokens: CHUNK_TOKENS,
+        metrics: Arc::default(),
     };
     let mut signals = Signals { draining: drain_seen, workers_gone: gone_seen, progress };
     let led = leader.lead(source, &mut notes, &mut signals).await;

@@ -42,6 +42,7 @@ pub(super) async fn simulate(
             is_waiting: false,
             messages: 0,
             tokens: 0,
+            busy_s: 0.0,
         };
         let worked = work(&broker, store.as_ref(), job, (&model, gpu));
         tokio::select! {

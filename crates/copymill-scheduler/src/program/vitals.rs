@@ -1,0 +1,103 @@
+//! What the scheduler says about itself on its admin port, from its first moment on.
+
+use std::{
+    sync::{Arc, OnceLock},
+    time::Duration,
+};
+
+use async_trait::async_trait;
+use copymill_broker::{Broker, ObservedBroker, RabbitBroker};
+use copymill_service::admin::{self, AdminSettings};
+use copymill_store::{ObservedStore, Store};
+use tokio::time::timeout;
+
+use crate::metrics::SchedulerMetrics;
+
+/// The store answers within this, or it counts as one that does not.
+const ANSWERS: Duration = Duration::from_secs(3);
+/// The leader's loop waits for one call of store or broker at a time, each of which ends long before this.
+const LOOP_TURNS_WITHIN: Duration = Duration::from_secs(900);
+
+/// What is known of a scheduler that starts; clones share it.
+#[derive(Clone, Default)]
+pub(super) struct Vitals(Arc<Known>);
+
+#[derive(Default)]
+struct Known {
+    metrics: Arc<SchedulerMetrics>,
+    store: OnceLock<Arc<dyn Store>>,
+    broker: OnceLock<RabbitBroker>,
+}
+
+impl Vitals {
+    /// Begins to tell, where the settings name an address.
+    pub(super) async fn tell(settings: &AdminSettings, version: &str) -> anyhow::Result<Self> {
+        let vitals = Self::default();
+        vitals.0.metrics.series.build_info.say([version]);
+        vitals.0.metrics.stand_by();
+        admin::serve(settings, vitals.0.clone()).await?;
+        Ok(vitals)
+    }
+
+    /// What is measured.
+    pub(super) fn metrics(&self) -> Arc<SchedulerMetrics> {
+        self.0.metrics.clone()
+    }
+
+    /// Notes that the store is there; its calls are counted from here on.
+    pub(super) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
+        let metrics = self.metrics();
+        let store: Arc<dyn Store> = Arc::new(ObservedStore::new(
+            store,
+            Arc::new(move |operation, result, took| {
+                metrics.series.store_operations_total.of([operation, result]).inc();
+                metrics.series.store_operation_seconds.of([operation]).observe(took.as_secs_f64());
+            }),
+        ));
+        drop(self.0.store.set(store.clone()));
+        store
+    }
+
+    /// Notes that the broker is there; its calls are counted from here on.
+    pub(super) fn broker(&self, broker: &RabbitBroker) -> Arc<dyn Broker> {
+        let metrics = self.metrics();
+        drop(self.0.broker.set(broker.clone()));
+        Arc::new(ObservedBroker::new(
+            Arc::new(broker.clone()),
+            Arc::new(move |operation, result, took| {
+                metrics.series.broker_operations_total.of([operation, result]).inc();
+                metrics.series.broker_operation_seconds.of([operation]).observe(took.as_secs_f64());
+            }),
+        ))
+    }
+}
+
+#[async_trait]
+impl admin::Vitals for Known {
+    fn stuck(&self) -> Option<String> {
+        let standing = self.metrics.since_turn()?;
+        (standing > LOOP_TURNS_WITHIN)
+            .then(|| format!("the leader's loop has not turned for {} s", standing.as_secs()))
+    }
+
+    async fn unready(&self) -> Option<String> {
+        let Some(store) = self.store.get() else { return Some("the store is being probed".into()) };
+        if !self.broker.get().is_some_and(|broker| broker.link_state().is_up) {
+            return Some("there is no connection to the broker".into());
+        }
+        // Any key will do, whether it is there or not.
+        match timeout(ANSWERS, store.head("leader.json")).await {
+            Ok(Ok(_)) => None,
+            _ => Some("the store does not answer".into()),
+        }
+    }
+
+    fn metrics(&self) -> String {
+        let since_turn = self.metrics.since_turn().unwrap_or_default();
+        self.metrics.series.leader_loop_seconds.set(since_turn.as_secs_f64());
+        if let Some(broker) = self.broker.get() {
+            self.metrics.link(broker.link_state());
+        }
+        self.metrics.series.render()
+    }
+}

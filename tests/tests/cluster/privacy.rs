@@ -1,0 +1,57 @@
+//! Recipients are in the store and nowhere else: not in a log, a metric or a trace, however much is logged.
+
+use copymill_tests::Cluster;
+use copymill_tests::servers::{Sink, free_port, wait_until};
+
+use crate::campaign::{EMAIL, PATIENCE};
+
+/// Values that stand in no other text.
+const VALUES: [&str; 4] = ["Quandrilla", "zyx-tents-zyx", "vip-tier-qqq", "id-secret-7731"];
+
+fn recipients() -> String {
+    let row = |n: usize| format!("{}-{n},{},{},{}\n", VALUES[3], VALUES[0], VALUES[1], VALUES[2]);
+    let harmful = format!("{}-x,{}<script>,{},{}\n", VALUES[3], VALUES[0], VALUES[1], VALUES[2]);
+    let wide = format!("{}-y,{},{},{},too,many\n", VALUES[3], VALUES[0], VALUES[1], VALUES[2]);
+    let rows: String = (0..20).map(row).collect();
+    format!("id,first_name,last_category,tier\n{rows}{harmful}{wide}{}", row(3))
+}
+
+#[test]
+fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
+    let cluster =
+        Cluster::new(&EMAIL.replace("merge: [first_name]", "merge: [first_name, id]"), recipients());
+    let traces = Sink::start();
+    let url = traces.url();
+    let ports = [free_port(), free_port()];
+    let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
+    let environment = |which: usize| {
+        [
+            ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
+            ("OTEL_BSP_SCHEDULE_DELAY", "200"),
+            ("COPYMILL_LOG", "trace,lapin=info,amq_protocol=info,aws=info,hyper=info,h2=info,rustls=info"),
+            ("COPYMILL_ADMIN__ADDRESS", addresses[which].as_str()),
+        ]
+    };
+    let scheduler = cluster.start("copymill-scheduler", "standing by", &environment(0));
+    let worker = cluster.start("copymill-worker", "waiting for chunks", &environment(1));
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    // The trace of a chunk goes from the scheduler through the broker to the worker's calls of the store.
+    for name in ["copymill-scheduler", "copymill-worker", "publish", "chunk", "store.key", id.as_str()] {
+        wait_until(&format!("a trace holds {name}"), PATIENCE, || traces.got(name));
+    }
+    let metrics = ports.map(|port| {
+        let url = format!("http://127.0.0.1:{port}/metrics");
+        ureq::get(&url).call().unwrap().into_string().unwrap()
+    });
+    assert!(metrics[1].contains("copymill_worker_messages_total{kind=\"social_post\",outcome=\"invalid\"} "));
+    assert!(!metrics.iter().any(|text| text.contains(&id)), "a campaign is in no metric");
+    for value in VALUES {
+        assert!(!scheduler.log().contains(value) && !worker.log().contains(value), "{value} is in a log");
+        assert!(!metrics.iter().any(|text| text.contains(value)), "{value} is in a metric");
+        assert!(!traces.got(value), "{value} is in a trace");
+    }
+    for log in [scheduler.log(), worker.log()] {
+        assert!(log.contains("chunk") && log.contains(&id), "a chunk can be followed by its id:\n{log}");
+    }
+}

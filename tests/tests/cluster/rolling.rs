@@ -1,0 +1,62 @@
+//! A new version takes the place of an old one while a campaign runs: nothing is lost, doubled, or held up.
+
+use std::time::Duration;
+
+use copymill_tests::Cluster;
+use copymill_tests::servers::{Proxy, RabbitMq};
+
+use crate::campaign::{EMAIL, PATIENCE, recipients};
+
+const ROWS: usize = 320;
+/// Messages come at some 20 a second; a gap of this length would be a stop.
+const GAP: Duration = Duration::from_secs(10);
+
+/// The longest time without a message, by the clocks of the workers that wrote them.
+fn longest_gap(lines: &[serde_json::Value]) -> Duration {
+    let at =
+        |line: &serde_json::Value| line["generated_at"].as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    let mut moments: Vec<jiff::Timestamp> = lines.iter().map(at).collect();
+    moments.sort_unstable();
+    let gaps = moments.windows(2).map(|pair| pair[1].duration_since(pair[0]));
+    gaps.max().unwrap().unsigned_abs()
+}
+
+#[test]
+fn workers_and_scheduler_are_replaced_one_by_one_by_a_later_version_while_a_campaign_runs() {
+    let cluster = Cluster::new(EMAIL, recipients(ROWS));
+    let proxy = Proxy::before(RabbitMq::shared().port());
+    proxy.speak_as_a_later_version();
+    let through = proxy.in_place_of(cluster.broker());
+    let slow = [("SCRIPT_SLOTS", "4"), ("SCRIPT_DELAY_MS", "400"), ("COPYMILL_WORKER__GRACE_S", "60")];
+    let later = [slow[0], slow[1], slow[2], ("COPYMILL_BROKER__URL", through.as_str())];
+    let start =
+        |environment: &[(&str, &str)]| cluster.start("scripted-worker", "waiting for chunks", environment);
+    let scheduler = cluster.scheduler();
+    let old = [start(&slow), start(&slow)];
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 40, PATIENCE);
+    let mut new = Vec::new();
+    for worker in old {
+        new.push(start(&later));
+        let log = worker.stop(PATIENCE);
+        assert!(log.contains("scripted-worker ends"), "it ends in order:\n{log}");
+        let before = cluster.messages_of(&id);
+        cluster.wait_for_messages(&id, before + 20, PATIENCE);
+    }
+    // The old scheduler has understood what new workers report; now a new one reads what the old one stored.
+    let next =
+        cluster.start("copymill-scheduler", "standing by", &[("COPYMILL_BROKER__URL", through.as_str())]);
+    let log = scheduler.stop(PATIENCE);
+    assert!(log.contains("no longer leading"), "{log}");
+    next.wait_for("leading a campaign", PATIENCE);
+    assert!(cluster.messages_of(&id) < 2 * ROWS as u64, "the campaign still runs");
+    cluster.wait_for(&id, "completed", PATIENCE);
+    assert!(proxy.extended() > 20, "{} messages had a field more", proxy.extended());
+    cluster.verify(&id, 2 * ROWS);
+    let lines = cluster.results(&id);
+    assert_eq!(lines.len(), 2 * ROWS);
+    let gap = longest_gap(&lines);
+    assert!(gap < GAP, "no message for {gap:?}");
+    let dead = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+    assert_eq!(dead, "", "no message was refused");
+}
