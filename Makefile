@@ -2,6 +2,7 @@
 # make test    set everything up and run every test
 # make cluster       start RabbitMQ, an S3 server, a scheduler and two workers here, and run the example campaign on them
 # make cluster-down  stop what it started
+# make test-images   execute the steps of the images, compile in them, start what comes out (about an hour on two cores)
 # make check   the quick one: format, lints, documentation, unit tests
 # make build   set everything up and build ./copymill
 
@@ -9,7 +10,7 @@ SHELL := bash
 .SHELLFLAGS := -eu -o pipefail -c
 .ONESHELL:
 .DEFAULT_GOAL := build
-.PHONY: demo cluster cluster-down test check build setup bench bench-cluster
+.PHONY: demo cluster cluster-down test test-images check build setup bench bench-cluster
 
 # Runs a command, saying before what it does and after how long it took.
 step = @started=$$SECONDS; echo "==> $(1)"; $(2); echo "==> done in $$((SECONDS - started)) s"
@@ -32,12 +33,17 @@ cluster-down:
 	@target/release/local-cluster down
 
 test: build
-	$(call step,test tools,./deploy/setup/build-tools.sh test && helm/tests/setup.sh)
+	$(call step,test tools,./deploy/setup/build-tools.sh test && helm/tests/setup.sh && deploy/docker/tests/setup.sh)
 	$(call step,tests of the demo model's grammar,(cd examples/demo-model && /usr/bin/python3 -m unittest -q))
 	$(call step,tests of alerts and dashboards,.venv/bin/python -m unittest discover -q -s deploy/prometheus/tests)
 	$(call step,tests of the chart,.venv/bin/python -m unittest discover -q -s helm/tests)
+	$(call step,tests of images and compose,(cd deploy/docker/tests && .venv/bin/python -m unittest -q test_facts test_compose test_executor test_sbom))
 	$(call step,tests of the scaling simulator,.venv/bin/python -m unittest discover -q -s tests/scaling)
 	$(call step,tests,cargo test --release --locked --workspace)
+
+test-images: build
+	$(call step,test tools,deploy/docker/tests/setup.sh)
+	$(call step,tests of images,(cd deploy/docker/tests && COPYMILL_IMAGES=full .venv/bin/python -m unittest))
 
 check: setup
 	$(call step,format,cargo fmt --all --check)

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copymill_tests::Cluster;
 use copymill_tests::s3::S3Fault;
-use copymill_tests::servers::wait_until;
+use copymill_tests::servers::{RabbitMq, wait_until};
 use hyper::Method;
 use rustix::process::Signal;
 
@@ -32,6 +32,23 @@ fn killed_at(path_part: &str, fault: S3Fault) {
 #[test]
 fn a_leader_killed_while_planning_is_replaced_within_15_s() {
     killed_at("/input/00001", S3Fault::Hang(FOREVER));
+}
+
+#[test]
+fn a_cluster_whose_broker_lost_everything_while_its_leader_died_planning_goes_on_from_the_store() {
+    let mut node = RabbitMq::start();
+    let cluster = Cluster::on(node.url(), EMAIL, recipients(200));
+    let placed = cluster.s3.fail(Method::PUT, "/input/00003", S3Fault::Hang(FOREVER), 1);
+    let leader = cluster.scheduler();
+    let id = cluster.submit();
+    wait_until("the leader is half done with planning", PATIENCE, || placed.fired() == 1);
+    leader.kill();
+    node.stop();
+    node.empty();
+    node.start_again();
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 400);
 }
 
 #[test]

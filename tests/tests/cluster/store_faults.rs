@@ -59,6 +59,41 @@ fn a_store_that_gives_no_answer_is_asked_again() {
     survives(S3Fault::Hang(FOREVER), 2);
 }
 
+/// Calls that fail before one succeeds: more than the client of S3 tries by itself.
+const LONG: u32 = 14;
+
+#[test]
+fn a_store_that_fails_for_longer_than_its_client_tries_is_waited_for() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let operations = [(Method::PUT, "/output/"), (Method::GET, "/input/"), (Method::GET, "/state.json")];
+    let placed = operations.map(|(method, path)| cluster.s3.fail(method, path, S3Fault::SlowDown, LONG));
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    for fault in &placed {
+        assert_eq!(fault.fired(), LONG);
+    }
+    cluster.verify(&id, 120);
+}
+
+#[test]
+fn an_audience_in_parts_arrives_once_whatever_call_of_its_upload_fails() {
+    // Above 16 MiB an object is sent in parts.
+    let note = "x".repeat(1_000);
+    let rows = (0..18_000).map(|n| format!("c-{n},Ada,tents,gold,{note}\n"));
+    let audience = format!("id,first_name,last_category,tier,note\n{}", rows.collect::<String>());
+    let cluster = Cluster::new(EMAIL, &audience);
+    // The last one is the answer to the call that puts the parts together, after it did.
+    let calls = [(Method::POST, "?uploads"), (Method::PUT, "partNumber=2"), (Method::POST, "uploadId=")];
+    let placed = calls.map(|(method, path)| cluster.s3.fail(method, path, S3Fault::ErrorAfterEffect, 1));
+    let id = cluster.submit();
+    assert!(placed.iter().all(|fault| fault.fired() == 1), "each call failed once");
+    let stored = cluster.s3.object("/audiences/").unwrap();
+    assert_eq!(stored.len(), audience.len());
+    assert!(stored == audience.as_bytes(), "what is stored is the audience");
+    assert!(!id.is_empty());
+}
+
 #[test]
 fn two_renewals_without_an_answer_do_not_cost_a_leader_its_lease() {
     let cluster = Cluster::new(EMAIL, recipients(20));

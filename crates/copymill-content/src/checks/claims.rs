@@ -2,6 +2,7 @@
 //! of the recipient's own fields, however it is written: `1.299,00 €` is `€1,299`.
 
 mod amount;
+mod spelled;
 mod tokens;
 mod words;
 
@@ -113,7 +114,7 @@ pub(crate) fn unsupported(shown: &Shown, allowed: &Allowed, more: &Allowed) -> V
 /// Returns all claims of a text.
 pub(crate) fn claims(text: &str) -> Vec<Claim> {
     if !text.bytes().any(|byte| byte.is_ascii_digit() || matches!(byte, b'.' | b'@' | b':') || byte >= 0x80)
-        && words::days(text).next().is_none()
+        && !words::may_claim(text)
     {
         return Vec::new();
     }
@@ -151,6 +152,9 @@ fn read(text: &str, tokens: &[Token], at: usize) -> (Option<Claim>, usize) {
             Some(Claim { class: Class::Date, parts: vec![day], range: tokens[last].range.clone(), shown }),
             last + 1,
         );
+    }
+    if let Some((class, parts, last)) = spelled::claim(tokens, at) {
+        return claim(class, parts, at, last);
     }
     if let Some((class, last)) = unit_of_marker(tokens, at) {
         return claim(class, vec![MARKER.to_string()], at, last);
@@ -191,7 +195,7 @@ fn unit_of_marker(tokens: &[Token], at: usize) -> Option<(Class, usize)> {
 
 fn is_per_cent(tokens: &[Token], at: usize) -> bool {
     let word = |at: usize| tokens.get(at).map(|token| token.folded.as_str());
-    matches!((word(at), word(at + 1)), (Some("per" | "por"), Some("cent" | "ciento" | "cento")))
+    matches!((word(at), word(at + 1)), (Some("per" | "por" | "pour"), Some("cent" | "ciento" | "cento")))
 }
 
 /// A date that begins at a token: its parts, and its last token.
@@ -247,9 +251,15 @@ fn date_in_words(tokens: &[Token], at: usize) -> Option<(Vec<String>, usize)> {
     Some((parts, last))
 }
 
-/// "until Friday", "ends tonight": the day, and its token.
+/// "until Friday", "ends tonight", "today only": the day, and its token.
 fn deadline(tokens: &[Token], at: usize) -> Option<(String, usize)> {
     let word = |at: usize| tokens.get(at).map(|token| token.folded.as_str());
+    if words::is_only(word(at)?) && word(at + 1).is_some_and(words::is_day) {
+        return Some((word(at + 1)?.to_owned(), at + 1));
+    }
+    if words::is_day(word(at)?) && word(at + 1).is_some_and(words::is_only) {
+        return Some((word(at)?.to_owned(), at));
+    }
     if !words::is_deadline(word(at)?) {
         return None;
     }

@@ -13,8 +13,22 @@ pub(crate) fn backend() -> Result<&'static LlamaBackend, EngineError> {
     let backend = BACKEND.get_or_init(|| {
         send_logs_to_tracing(LogOptions::default());
         #[cfg(feature = "dynamic-backends")]
-        llama_cpp_2::llama_backend::load_backends();
+        load_backends();
         LlamaBackend::init().map_err(|error| error.to_string())
     });
     backend.as_ref().map_err(|error| EngineError::Device(format!("llama.cpp cannot start: {error}")))
+}
+
+/// Loads the best CPU backend for this machine, and GPU backends, from the folder `lib/copymill/backends` beside the
+/// program's `bin`; a program that is not installed takes those of its own build.
+#[cfg(feature = "dynamic-backends")]
+fn load_backends() {
+    let program = std::env::current_exe().ok();
+    let prefix = program.as_deref().and_then(|program| program.parent()?.parent());
+    match prefix.map(|prefix| prefix.join("lib/copymill/backends")) {
+        Some(installed) if installed.is_dir() => {
+            llama_cpp_2::llama_backend::load_backends_from_path(&installed)
+        }
+        _ => llama_cpp_2::llama_backend::load_backends(),
+    }
 }

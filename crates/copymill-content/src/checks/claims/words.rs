@@ -23,12 +23,16 @@ struct File {
     deadlines: HashSet<String>,
     between: HashSet<String>,
     days: HashSet<String>,
+    number_words: HashMap<u32, Vec<String>>,
+    halves: HashMap<String, HashSet<String>>,
+    only: HashSet<String>,
     ordinals: HashSet<String>,
     plain: HashSet<String>,
 }
 
 struct Words {
     senses: HashMap<String, Sense>,
+    numbers: HashMap<String, u32>,
     file: File,
 }
 
@@ -43,7 +47,9 @@ static WORDS: LazyLock<Words> = LazyLock::new(|| {
         senses.extend(words.iter().map(|word| (word.clone(), Sense::Currency(code.clone()))));
     }
     senses.extend(file.percent.iter().map(|word| (word.clone(), Sense::Percent)));
-    Words { senses, file }
+    let spelled =
+        file.number_words.iter().flat_map(|(number, words)| words.iter().map(|word| (word.clone(), *number)));
+    Words { senses, numbers: spelled.collect(), file }
 });
 
 /// What a folded word makes of a number.
@@ -70,6 +76,40 @@ pub(super) fn is_day(word: &str) -> bool {
 
 pub(super) fn is_ordinal(word: &str) -> bool {
     WORDS.file.ordinals.contains(word)
+}
+
+/// The number that a word is, where it is one.
+pub(super) fn number(word: &str) -> Option<u32> {
+    WORDS.numbers.get(word).copied()
+}
+
+/// Whether two words say half of a price.
+pub(super) fn is_half(word: &str, next: &str) -> bool {
+    WORDS.file.halves.get(word).is_some_and(|nexts| nexts.contains(next))
+}
+
+/// Whether a word makes a day beside it a deadline.
+pub(super) fn is_only(word: &str) -> bool {
+    WORDS.file.only.contains(word)
+}
+
+/// What a folded word makes of a number in words. Short names of currencies are words of other meanings, too: "one try".
+pub(super) fn sense_after_words(word: &str) -> Option<Sense> {
+    sense(word).filter(|sense| match sense {
+        Sense::Currency(_) => word.len() >= 4 || matches!(word, "yen" | "usd" | "eur" | "gbp"),
+        Sense::Percent => true,
+        Sense::Month(_) => false,
+    })
+}
+
+/// Whether a text without a digit may claim something.
+pub(super) fn may_claim(text: &str) -> bool {
+    let words = text.split(|c: char| !c.is_alphanumeric()).map(|word| crate::fold::fold_trimmed(word));
+    let tells = |word: &str| {
+        is_day(word) || sense_after_words(word).is_some() || WORDS.file.halves.contains_key(word)
+    };
+    let mut words = words;
+    text.contains(['%', '$']) || words.any(|word| tells(&word))
 }
 
 /// The days that a text names. Most texts name none.
