@@ -2,7 +2,7 @@
 
 use std::{fmt, sync::Arc};
 
-use copymill_campaign::{Accepted, FieldValue, Reason};
+use copymill_campaign::{Accepted, FieldValue, Reason, nearest};
 use serde_json::{Map, Value};
 
 use crate::{
@@ -51,14 +51,19 @@ impl Content {
         let one = |key: &str, message: String| ContentError(vec![(key.into(), message)]);
         let kind = Kind::from_value(&campaign.kind).map_err(|error| one("kind", error.to_string()))?;
         let names = Names::new(campaign, &kind);
-        let problems = problems(campaign, &kind, &names);
-        if !problems.is_empty() {
-            return Err(ContentError(problems));
-        }
-        let prompts = Prompts::new(campaign, &kind, &names).map_err(|error| one("prompt", error))?;
+        let mut problems = problems(campaign, &kind, &names);
+        let prompts = Prompts::new(campaign, &kind, &names);
+        let prompts = prompts.map_err(|error| problems.push(("prompt".into(), error))).ok();
         let pages = match kind.render {
-            Layout::Email => EmailSkeletons::new(campaign, &kind).map_err(|error| one("kind", error))?,
-            Layout::Text | Layout::Fields => EmailSkeletons::default(),
+            Layout::Email => EmailSkeletons::new(campaign, &kind),
+            Layout::Text | Layout::Fields => Ok(EmailSkeletons::default()),
+        };
+        let pages = pages.map_err(|error| problems.push(("kind".into(), error))).ok();
+        if let Err(error) = check_fallback_fields(campaign, &kind) {
+            problems.extend(error);
+        }
+        let (Some(prompts), Some(pages), true) = (prompts, pages, problems.is_empty()) else {
+            return Err(ContentError(problems));
         };
         let audience = &campaign.file.audience;
         let column = |name: &String| campaign.columns.iter().position(|column| column == name);
@@ -189,11 +194,26 @@ impl Content {
     }
 }
 
+/// Fields of the fallback that the kind does not have.
+fn check_fallback_fields(campaign: &Accepted, kind: &Kind) -> Result<(), Vec<(String, String)>> {
+    let fallback = campaign.file.fallback.iter().flat_map(|fallback| fallback.keys());
+    let unknown = fallback.filter(|name| !kind.fields.contains_key(*name)).map(|name| {
+        let near = nearest(name, kind.fields.keys().map(String::as_str));
+        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+        (format!("fallback.{name}"), format!("a message of the kind `{}` has no such field{hint}", kind.kind))
+    });
+    let unknown: Vec<(String, String)> = unknown.collect();
+    if unknown.is_empty() { Ok(()) } else { Err(unknown) }
+}
+
 fn problems(campaign: &Accepted, kind: &Kind, names: &Names) -> Vec<(String, String)> {
     let file = &campaign.file;
     let mut problems = Vec::new();
     for name in kind.needs.iter().filter(|name| !file.facts.contains_key(*name)) {
-        problems.push(("facts".to_owned(), format!("the kind `{}` needs the fact `{name}`", kind.kind)));
+        let near = nearest(name, file.facts.keys().map(String::as_str));
+        let hint = near.map(|near| format!("; is `{near}` meant to be it?")).unwrap_or_default();
+        problems
+            .push(("facts".to_owned(), format!("the kind `{}` needs the fact `{name}`{hint}", kind.kind)));
     }
     for name in file.checks.must_use.iter().filter(|name| names.get(name).is_none()) {
         let message = format!("`{name}` is no fact and no merge field");

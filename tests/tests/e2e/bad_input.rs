@@ -148,17 +148,27 @@ fn an_instruction_in_a_prompt_field_changes_no_fact() {
 }
 
 #[test]
-fn every_mistake_in_a_campaign_file_is_named_at_once() {
+fn every_mistake_in_a_campaign_file_is_named_at_once_with_its_line_and_what_was_meant() {
     let place = Workplace::new(EMAIL, recipients(2));
-    place.edit_campaign("kind: email", "kind: emial");
     place.edit_campaign("fields: [last_category, tier]", "fields: [last_category, teir]");
-    place.edit_campaign("variants: 2", "variant: 2");
+    place.edit_campaign("variants: 2", "variant: 2\nprompt: promt.j2");
     place.edit_campaign("code: SPRING20", "code: 00123");
-    let says = ["campaign.yaml:", "variant: unknown key", "`variants`", "\"00123\""];
-    place.copymill(&["validate", "campaign.yaml"]).fails(64, &says);
-    place.edit_campaign("variant: 2", "variants: 2");
-    place.edit_campaign("code: 00123", "code: SPRING20");
-    place.copymill(&["validate", "campaign.yaml"]).fails(64, &["emial", "email", "teir", "tier"]);
+    place.edit_campaign("url:", "link:");
+    place.edit_campaign("model: demo", "model: model.gguf\nfallback: { subjct: Hello, headline: Hello }");
+    let says =
+        ["variant: unknown key", "`variants`", "\"00123\"", "teir", "`tier`", "promt.j2", "model.gguf"];
+    let run = place.copymill(&["validate", "campaign.yaml"]);
+    run.fails(64, &says);
+    place.edit_campaign("prompt: promt.j2", "");
+    let run = place.copymill(&["validate", "campaign.yaml"]);
+    assert!(run.stderr.matches("campaign.yaml:").count() >= 6, "each has its line:\n{}", run.stderr);
+    let says = [
+        "fallback.subjct: a message of the kind `email` has no such field; did you mean `subject`?",
+        "facts: the kind `email` needs the fact `url`",
+        "variant: unknown key",
+        "model.gguf",
+    ];
+    run.fails(64, &says);
 }
 
 #[test]

@@ -8,9 +8,10 @@ use std::{
 
 use anyhow::Context;
 use copymill_campaign::{
-    CampaignFile, Inspection, ParsedCampaign, Problem, Problems, SuppressionPin, check_columns,
-    inspect_campaign, nearest,
+    Accepted, CampaignFile, CampaignId, Inspection, ModelPin, ParsedCampaign, Problem, Problems, SourcePin,
+    SuppressionPin, check_columns, inspect_campaign, nearest,
 };
+use copymill_content::{Content, ContentError};
 use copymill_model::{ModelFile, ModelHeader, ModelPlaces, find_model};
 use copymill_store::S3Object;
 use copymill_suppression::SuppressionList;
@@ -65,6 +66,9 @@ pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> 
     let suppression = checks.suppression().await;
     let kind = checks.kind();
     let prompt = checks.prompt();
+    if let (Some((_, columns, _)), Some(kind), Some(prompt)) = (&audience, &kind, &prompt) {
+        checks.content(columns, kind, prompt.clone());
+    }
     let model = checks.model().await;
     let problems = checks.problems;
     match (audience, kind, prompt, model) {
@@ -108,6 +112,42 @@ impl Checks<'_> {
 
     fn has_problem(&self, key: &str) -> bool {
         self.problems.iter().any(|problem| problem.key == key)
+    }
+
+    /// Compiles what messages are made from, as far as that tells what is wrong: the model and the rows play no part.
+    fn content(&mut self, columns: &[String], kind: &Value, prompt: Option<String>) {
+        let campaign = Accepted {
+            v: 1,
+            id: CampaignId::new(ulid::Ulid::nil()),
+            accepted_at: String::new(),
+            file: self.parsed.file.clone(),
+            kind: kind.clone(),
+            prompt,
+            source: SourcePin {
+                location: String::new(),
+                bytes: 0,
+                sha256: String::new(),
+                records: 0,
+                key: None,
+            },
+            suppression: None,
+            columns: columns.to_vec(),
+            segmented: false,
+            model: ModelPin { name: String::new(), sha256: String::new() },
+            parent: None,
+        };
+        let Err(ContentError(problems)) = Content::new(&campaign) else { return };
+        for (key, message) in problems {
+            // What is wrong with a key is said once, by whoever saw it first, and so is that a fact is missing because of
+            // how it is written.
+            let names = |fact: &str| message.contains(&format!("`{fact}`"));
+            let is_known = |problem: &Problem| {
+                problem.key == key || problem.key.strip_prefix("facts.").is_some_and(names)
+            };
+            if !self.problems.iter().any(is_known) {
+                self.note(&key, message);
+            }
+        }
     }
 
     async fn audience(&mut self) -> Option<(SourceFile, Vec<String>, Detected)> {

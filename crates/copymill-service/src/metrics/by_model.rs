@@ -39,14 +39,14 @@ pub struct Info<const N: usize> {
     help: &'static str,
 }
 
-/// Says which model is loaded, by [`MODEL_LABELS`].
+/// Says which model is loaded: its name, checksum, quantisation, architecture and device.
 pub type ModelInfo = Info<{ MODEL_LABELS.len() }>;
-/// Says which program it is, by [`BUILD_LABELS`].
+/// Says which version a program has.
 pub type BuildInfo = Info<{ BUILD_LABELS.len() }>;
 
-/// Labels of [`ModelInfo`].
+/// Labels of `ModelInfo`.
 pub(super) const MODEL_LABELS: [&str; 5] = ["model", "sha256", "quantisation", "architecture", "device"];
-/// Labels of [`BuildInfo`].
+/// Labels of `BuildInfo`.
 pub(super) const BUILD_LABELS: [&str; 1] = ["version"];
 
 impl Info<5> {
