@@ -2,6 +2,7 @@
 
 mod pattern;
 
+use copymill_campaign::nearest;
 use indexmap::IndexMap;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -190,6 +191,7 @@ impl Kind {
         if self.render == Layout::Text && self.layout.is_none() {
             return Err("render: text needs a layout such as \"{text}\"".into());
         }
+        self.check_layout()?;
         if self.render == Layout::Email {
             let parts = ["subject", "preheader", "headline", "body", "cta"];
             if let Some(part) = parts.iter().find(|part| !self.fields.contains_key(**part)) {
@@ -200,6 +202,32 @@ impl Kind {
             }
         }
         Ok(())
+    }
+}
+
+impl Kind {
+    /// The names in the layout of a text: fields and facts.
+    pub(crate) fn layout_names(&self) -> impl Iterator<Item = &str> {
+        let layout = self.layout.as_deref().filter(|_| self.render == Layout::Text).unwrap_or_default();
+        layout.split('{').skip(1).map(|part| part.split_once('}').map_or(part, |(name, _)| name))
+    }
+
+    /// A name in the layout that is nothing would leave its text out of every message.
+    fn check_layout(&self) -> Result<(), String> {
+        let facts = || self.needs.iter().chain(&self.places).map(String::as_str);
+        for name in self.layout_names() {
+            if self.fields.contains_key(name) || facts().any(|fact| fact == name) {
+                continue;
+            }
+            let near = nearest(name, self.fields.keys().map(String::as_str).chain(facts()));
+            let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
+            return Err(format!("layout: `{name}` is no field, and no fact of needs or places{hint}"));
+        }
+        let is_missing = |name: &&String| !self.layout_names().any(|placed| placed == name.as_str());
+        match self.places.iter().find(is_missing).filter(|_| self.render == Layout::Text) {
+            Some(name) => Err(format!("places: the layout does not hold {{{name}}}")),
+            None => Ok(()),
+        }
     }
 }
 
@@ -228,6 +256,10 @@ mod tests {
         assert!(error("task:", "tsk:").contains("tsk"));
         assert!(error("layout: \"{text}\"", "").contains("needs a layout"));
         assert!(error("render: text", "render: email").contains("`subject`"));
+        let layout = error("{text}", "{txt}");
+        assert!(layout.contains("layout: `txt` is no field") && layout.contains("did you mean `text`?"), "{layout}");
+        let places = error("task:", "places: [code]\ntask:");
+        assert!(places.contains("places: the layout does not hold {code}"), "{places}");
         let pattern = error("max: 1100", "max: 1100, pattern: \"[\"");
         assert!(pattern.contains("the pattern \"[\" cannot be used"), "{pattern}");
     }

@@ -28,6 +28,8 @@ pub(crate) struct Prompts {
     system: Arc<str>,
     instructions: String,
     fields: Vec<String>,
+    /// Whether the part for one recipient says by itself what was wrong with the last attempt.
+    places_hint: bool,
 }
 
 impl Prompts {
@@ -38,6 +40,7 @@ impl Prompts {
             None => (SYSTEM.to_owned(), ROW.to_owned()),
             Some(text) => split(text)?,
         };
+        let places_hint = row.contains("hint");
         let tags = regex::Regex::new(r"(?s)\{[{%#].*?[}%#]\}").expect("a test uses it");
         let instructions = tags.replace_all(&system, "\n").into_owned();
         let mut environment = Environment::new();
@@ -57,7 +60,7 @@ impl Prompts {
         let system = Arc::from(system.map_err(|error| describe(&error))?.trim());
         let audience = &campaign.file.audience;
         let fields = if audience.segment_by.is_empty() { &audience.fields } else { &audience.segment_by };
-        let prompts = Self { environment, system, instructions, fields: fields.clone() };
+        let prompts = Self { environment, system, instructions, fields: fields.clone(), places_hint };
         let sample: Vec<&str> = prompts.fields.iter().map(|_| "sample").collect();
         prompts.row(&sample, Some("sample")).map_err(|error| describe(&error))?;
         Ok(prompts)
@@ -86,7 +89,11 @@ impl Prompts {
             pairs(self.fields.iter().zip(values).map(|(name, value)| (name.as_str(), for_prompt(value))));
         let hint = hint.filter(|hint| !hint.is_empty());
         let text = self.environment.get_template("row")?.render(context! { recipient, hint })?;
-        Ok(text.trim().to_owned())
+        let text = text.trim();
+        Ok(match hint.filter(|_| !self.places_hint) {
+            Some(hint) => format!("{text}\n\nThe last attempt was refused: {hint}."),
+            None => text.to_owned(),
+        })
     }
 }
 

@@ -93,7 +93,9 @@ impl Rules {
     /// A fact counts as used where copy places or spells it, or where the renderer places it.
     fn check_must_use(&self, texts: &Texts, findings: &mut Findings) {
         let by_renderer = |name: &String| {
-            self.kind.places.contains(name) || (name == "brand" && self.kind.render == Layout::Email)
+            self.kind.places.contains(name)
+                || self.kind.layout_names().any(|placed| placed == name)
+                || (name == "brand" && self.kind.render == Layout::Email)
         };
         for name in self.must_use.iter().filter(|name| !by_renderer(name)) {
             let mut texts = texts.values().flatten();

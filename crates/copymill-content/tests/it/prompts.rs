@@ -98,3 +98,19 @@ fn only_fields_reach_the_prompt_and_merge_fields_never_do() {
     let prompt = content.prompt(&content.prompt_values(&values), None).unwrap();
     assert!(!prompt.user.contains("Secret") && !prompt.user.contains("Malmö"));
 }
+
+#[test]
+fn a_prompt_of_ones_own_tells_what_was_refused_also_where_it_forgot_to() {
+    let mut campaign = accepted("text", |_| {});
+    let mut told = |prompt: &str| {
+        campaign.prompt = Some(prompt.to_owned());
+        let content = Content::new(&campaign).unwrap();
+        let values = vec!["tents"; content.prompt_fields().len()];
+        [None, Some("name no price")].map(|hint| content.prompt(&values, hint).unwrap().user)
+    };
+    let forgot = told("Write well.\n---\nWrite it for {{ recipient.last_category }}.");
+    assert_eq!(forgot[0], "Write it for tents.");
+    assert_eq!(forgot[1], "Write it for tents.\n\nThe last attempt was refused: name no price.");
+    let own = told("Write well.\n---\nWrite it.{% if hint %} Not so: {{ hint }}.{% endif %}");
+    assert_eq!(own, ["Write it.".to_owned(), "Write it. Not so: name no price.".to_owned()]);
+}
