@@ -257,7 +257,10 @@ mod tests {
         assert!(error("layout: \"{text}\"", "").contains("needs a layout"));
         assert!(error("render: text", "render: email").contains("`subject`"));
         let layout = error("{text}", "{txt}");
-        assert!(layout.contains("layout: `txt` is no field") && layout.contains("did you mean `text`?"), "{layout}");
+        assert!(
+            layout.contains("layout: `txt` is no field") && layout.contains("did you mean `text`?"),
+            "{layout}"
+        );
         let places = error("task:", "places: [code]\ntask:");
         assert!(places.contains("places: the layout does not hold {code}"), "{places}");
         let pattern = error("max: 1100", "max: 1100, pattern: \"[\"");

@@ -27,4 +27,4 @@ pub use consume::{Worker, WorkerSettings};
 pub use model::{LoadedModel, load_model};
 pub use patience::Patience;
 pub use progress::{Progress, ProgressSnapshot};
-pub use settle::{Generator, Rules, Settled, Subject};
+pub use settle::{Generator, Rules, Settled, Subject, fill_in};

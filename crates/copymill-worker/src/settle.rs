@@ -329,6 +329,30 @@ fn give_up(rules: &Rules<'_>, subject: &Subject<'_>, failed: &[Reason], settled:
     settled.outcome = Outcome::Fallback;
 }
 
+/// Fills a segment's copy in for a row. Where the row's own values stand in the way, it is settled alone: by the fallback,
+/// if there is one that passes, else as invalid or rejected.
+pub fn fill_in(content: &Content, values: &[String], settled: &mut Settled) {
+    let Some(copy) = settled.copy.clone() else { return };
+    let merged = content.merge(&copy, values, settled.attempt);
+    if merged.reasons.is_empty() {
+        settled.rendered = Some(merged.rendered_json);
+        return;
+    }
+    let was_generated = settled.outcome == Outcome::Generated;
+    settled.copy = None;
+    settled.outcome = blame(&merged.reasons);
+    settled.reasons.extend(merged.reasons);
+    let Some(fallback) = content.fallback().filter(|_| was_generated) else { return };
+    let merged = content.merge(fallback, values, settled.attempt);
+    if merged.reasons.is_empty() {
+        settled.copy = Some(Arc::new(fallback.clone()));
+        settled.rendered = Some(merged.rendered_json);
+        settled.outcome = Outcome::Fallback;
+    } else {
+        settled.reasons.extend(merged.reasons);
+    }
+}
+
 /// Invalid where only the recipient's own values stood in the way, else rejected.
 pub(crate) fn blame(failed: &[Reason]) -> Outcome {
     let in_values = |reason: &Reason| VALUE_CODES.contains(&reason.code.as_str());

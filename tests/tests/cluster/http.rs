@@ -185,7 +185,7 @@ fn all_that_is_wrong_is_said_at_once_and_no_file_of_the_server_is_read() {
     let missing = EMAIL.replace("recipients.csv", &format!("audiences/{}", "0".repeat(64)));
     assert!(refused(missing)[0].contains("there is no such audience"));
     let facts = port.campaign(2).replace(", url: \"https://northwind.example/spring\"", "");
-    assert_eq!(refused(facts), ["campaign.yaml: facts: the kind `social_post` needs the fact `url`"]);
+    assert_eq!(refused(facts), ["campaign.yaml:12:8: facts: the kind `social_post` needs the fact `url`"]);
     let columns = port.campaign(2).replace("fields: [last_category, tier]", "fields: [last_categories]");
     assert!(refused(columns)[0].contains("did you mean `last_category`?"));
     let source = port.upload("\0\u{1}\u{2} no rows");

@@ -65,7 +65,7 @@ const LONG: u32 = 14;
 #[test]
 fn a_store_that_fails_for_longer_than_its_client_tries_is_waited_for() {
     let cluster = Cluster::new(EMAIL, recipients(60));
-    let operations = [(Method::PUT, "/output/"), (Method::GET, "/input/"), (Method::GET, "/state.json")];
+    let operations = [(Method::PUT, "/output/"), (Method::GET, "/input/"), (Method::PUT, "/state.json")];
     let placed = operations.map(|(method, path)| cluster.s3.fail(method, path, S3Fault::SlowDown, LONG));
     let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
     let id = cluster.submit();

@@ -5,6 +5,7 @@ mod campaigns;
 mod interrupted;
 mod metrics_doc;
 mod operations;
+mod own_kinds;
 mod quality;
 mod run;
 mod segments;

@@ -48,3 +48,22 @@ fn a_segment_campaign_goes_on_from_its_objects_alone() {
     assert_eq!(rows(&manifest("objects")), rows(&objects));
     place.copymill(&["verify", "out/"]).success();
 }
+
+#[test]
+fn a_row_whose_values_stand_in_the_way_is_settled_alone_in_a_run_and_in_a_preview() {
+    let long = "x".repeat(400);
+    let audience = format!(
+        "id,first_name,last_category,tier\n1,Ada,tents,gold\n2,{long},tents,gold\n3,Zoë,tents,gold\n"
+    );
+    let place = Workplace::new(EMAIL, audience);
+    place.edit_campaign("variants: 2", "  segment_by: [last_category, tier]\nvariants: 1");
+    place.edit_campaign("must_use: [code]", "must_use: [code, first_name]");
+    let preview = place.copymill(&["preview", "campaign.yaml", "-n", "3"]).success().stdout;
+    assert!(preview.contains("2 of 3 messages passed every check"), "{preview}");
+    place.copymill(&["run", "campaign.yaml"]).success();
+    let messages = messages(&place.path("out"));
+    let outcomes: Vec<Outcome> = messages.iter().map(|message| message.line.outcome).collect();
+    assert_eq!(outcomes, [Outcome::Generated, Outcome::Invalid, Outcome::Generated]);
+    assert_eq!(messages[1].line.reasons[0].code, "value_too_long");
+    place.copymill(&["verify", "out/"]).success();
+}

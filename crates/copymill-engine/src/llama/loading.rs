@@ -111,7 +111,7 @@ pub(crate) fn context_parameters(plan: &ContextPlan) -> LlamaContextParams {
 fn refused(path: &Path, gguf: &Gguf, device: &Device) -> EngineError {
     let problem = format!(
         "llama.cpp cannot load {}: its architecture {:?} may be newer than this program, or the memory of {} too small; \
-         the log of llama.cpp (RUST_LOG=llama-cpp-2=info) says more",
+         the log of llama.cpp (COPYMILL_LOG=llama-cpp-2=info) says more",
         path.display(),
         gguf.architecture(),
         device.name,

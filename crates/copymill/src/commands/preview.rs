@@ -8,7 +8,7 @@ use clap::Args;
 use copymill_campaign::Outcome;
 use copymill_engine::Constraint;
 use copymill_scheduler::{Prepared, audience::Record, prepare};
-use copymill_worker::{Generator, Progress, Rules, Settled, Subject};
+use copymill_worker::{Generator, Progress, Rules, Settled, Subject, fill_in};
 use futures::{StreamExt, TryStreamExt};
 
 use crate::{
@@ -94,7 +94,7 @@ async fn settle(
         let prompt_values = segment.iter().map(String::as_str).collect();
         let seed_key = prepared.content.segment_key(values);
         let mut settled = generator.settle(rules, &Subject { seed_key, prompt_values, row: None }).await?;
-        settled.iter_mut().for_each(|settled| merge(prepared, values, settled));
+        settled.iter_mut().for_each(|settled| fill_in(&prepared.content, values, settled));
         settled
     } else {
         let prompt_values = prepared.content.prompt_values(values);
@@ -102,16 +102,4 @@ async fn settle(
         generator.settle(rules, &subject).await?
     };
     Ok((record, settled))
-}
-
-/// Fills a segment's copy in for a row.
-fn merge(prepared: &Prepared, values: &[String], settled: &mut Settled) {
-    let Some(copy) = &settled.copy else { return };
-    let merged = prepared.content.merge(copy, values, settled.attempt);
-    if merged.reasons.is_empty() {
-        settled.rendered = Some(merged.rendered_json);
-    } else {
-        settled.reasons.extend(merged.reasons);
-        settled.outcome = Outcome::Rejected;
-    }
 }
