@@ -26,7 +26,7 @@ fn place() -> Workplace {
         "kind: email",
         "kind: postcard\nprompt: postcard.j2\nfallback: { line: \"Come and see us\" }",
     );
-    std::fs::create_dir(place.path("kinds")).unwrap();
+    std::fs::create_dir(place.path("kinds")).expect("the folder is new");
     place.write("kinds/postcard.yaml", KIND);
     place.write("postcard.j2", PROMPT);
     place
