@@ -2,13 +2,13 @@
 
 use std::{fmt, sync::Arc};
 
-use copymill_campaign::{Accepted, FieldValue, Reason, nearest};
-use serde_json::{Map, Value};
+use copymill_campaign::{Accepted, Reason, nearest};
+use serde_json::Value;
 
 use crate::{
     checks::{self, Allowed, Findings, codes},
     copy::Copy,
-    hints,
+    fallback, hints,
     kind::{Kind, Layout},
     names::Names,
     prompt::{Prompt, Prompts},
@@ -51,32 +51,35 @@ impl Content {
         let one = |key: &str, message: String| ContentError(vec![(key.into(), message)]);
         let kind = Kind::from_value(&campaign.kind).map_err(|error| one("kind", error.to_string()))?;
         let names = Names::new(campaign, &kind);
-        let mut problems = problems(campaign, &kind, &names);
-        let prompts = Prompts::new(campaign, &kind, &names);
-        let prompts = prompts.map_err(|error| problems.push(("prompt".into(), error))).ok();
+        let mut problems = requirements(campaign, &kind, &names);
+        let prompts = Prompts::new(campaign, &kind, &names).map_err(|wrong| problems.extend(wrong)).ok();
         let pages = match kind.render {
             Layout::Email => EmailSkeletons::new(campaign, &kind),
             Layout::Text | Layout::Fields => Ok(EmailSkeletons::default()),
         };
         let pages = pages.map_err(|error| problems.push(("kind".into(), error))).ok();
-        if let Err(error) = check_fallback_fields(campaign, &kind) {
-            problems.extend(error);
-        }
-        let (Some(prompts), Some(pages), true) = (prompts, pages, problems.is_empty()) else {
+        let schema = schema(&kind, &names);
+        let instructions = prompts.as_ref().map_or("", Prompts::instructions);
+        let rules = Arc::new(Rules::new(campaign, kind, names, instructions));
+        let fallback = fallback::texts(campaign, &rules).map_err(|wrong| problems.extend(wrong)).ok();
+        let (Some(prompts), Some(pages), Some(fallback), true) =
+            (prompts, pages, fallback, problems.is_empty())
+        else {
             return Err(ContentError(problems));
         };
         let audience = &campaign.file.audience;
         let column = |name: &String| campaign.columns.iter().position(|column| column == name);
         let mut content = Self {
-            schema: schema(&kind, &names),
+            schema,
             segment_columns: audience.segment_by.iter().filter_map(column).collect(),
             prompt_columns: prompts.fields().iter().map(column).collect(),
-            rules: Arc::new(Rules::new(campaign, kind, names, prompts.instructions())),
+            rules,
             prompts,
             pages,
             fallback: None,
         };
-        content.fallback = content.compile_fallback(campaign).map_err(|error| one("fallback", error))?;
+        let compiled = fallback.map(|texts| content.compile(&texts)).transpose();
+        content.fallback = compiled.map_err(|error| one("fallback", error))?;
         Ok(content)
     }
 
@@ -174,39 +177,10 @@ impl Content {
         Copy::compile(&self.rules.kind, &self.rules.names, &self.pages, texts)
             .map_err(|name| format!("`{name}` is no merge field of the campaign"))
     }
-
-    fn compile_fallback(&self, campaign: &Accepted) -> Result<Option<Copy>, String> {
-        let Some(fallback) = &campaign.file.fallback else { return Ok(None) };
-        let value = |value: &FieldValue| match value {
-            FieldValue::Text(text) => Value::from(text.clone()),
-            FieldValue::List(items) => Value::from(items.clone()),
-        };
-        let object: Map<_, _> = fallback.iter().map(|(name, field)| (name.clone(), value(field))).collect();
-        let texts = checks::parse(&self.rules.kind, &Value::Object(object).to_string())?;
-        let findings = self.rules.check(&texts, &Allowed::default());
-        if !findings.is_empty() {
-            let say = |finding: &checks::Finding| {
-                format!("{}: {}", finding.field.as_deref().unwrap_or("it"), finding.message)
-            };
-            return Err(findings.iter().map(say).collect::<Vec<_>>().join("; "));
-        }
-        self.compile(&texts).map(Some)
-    }
 }
 
-/// Fields of the fallback that the kind does not have.
-fn check_fallback_fields(campaign: &Accepted, kind: &Kind) -> Result<(), Vec<(String, String)>> {
-    let fallback = campaign.file.fallback.iter().flat_map(|fallback| fallback.keys());
-    let unknown = fallback.filter(|name| !kind.fields.contains_key(*name)).map(|name| {
-        let near = nearest(name, kind.fields.keys().map(String::as_str));
-        let hint = near.map(|near| format!("; did you mean `{near}`?")).unwrap_or_default();
-        (format!("fallback.{name}"), format!("a message of the kind `{}` has no such field{hint}", kind.kind))
-    });
-    let unknown: Vec<(String, String)> = unknown.collect();
-    if unknown.is_empty() { Ok(()) } else { Err(unknown) }
-}
-
-fn problems(campaign: &Accepted, kind: &Kind, names: &Names) -> Vec<(String, String)> {
+/// What a campaign must give to its kind and does not.
+fn requirements(campaign: &Accepted, kind: &Kind, names: &Names) -> Vec<(String, String)> {
     let file = &campaign.file;
     let mut problems = Vec::new();
     for name in kind.needs.iter().filter(|name| !file.facts.contains_key(*name)) {

@@ -27,6 +27,12 @@ pub(crate) fn hint(reasons: &[Reason]) -> String {
     clauses.join("; ")
 }
 
+/// The words of all hints, one a line: copy that repeats them follows none.
+pub(crate) fn words() -> String {
+    let place = regex::Regex::new(r"\{\w+\}|\[\[|\]\]").expect("a test uses it");
+    CLAUSE.values().map(|clause| place.replace_all(clause, "\n").into_owned()).collect::<Vec<_>>().join("\n")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -1,14 +1,14 @@
 //! Prompts: a part that is the same for all rows, and a part for one.
 
+mod template;
+
 use std::sync::Arc;
 
 use copymill_campaign::Accepted;
 use minijinja::{Environment, Value, context};
 
 use crate::{clean::for_prompt, kind::Kind, names::Names};
-
-const SYSTEM: &str = include_str!("../prompts/system.j2");
-const ROW: &str = include_str!("../prompts/row.j2");
+use template::{ROW_PART, Written};
 
 /// Far more steps than any prompt needs: a template that loops without an end is an error, not a wait.
 const MAX_STEPS: u64 = 1_000_000;
@@ -33,37 +33,34 @@ pub(crate) struct Prompts {
 }
 
 impl Prompts {
-    /// Fails with what is wrong in a template, and its line.
-    pub(crate) fn new(campaign: &Accepted, kind: &Kind, names: &Names) -> Result<Self, String> {
-        let own = campaign.prompt.as_ref().or(kind.prompt.as_ref());
-        let (system, row) = match own {
-            None => (SYSTEM.to_owned(), ROW.to_owned()),
-            Some(text) => split(text)?,
+    /// Fails with all that is wrong in the templates: a key of the campaign, and a sentence with the line.
+    pub(crate) fn new(
+        campaign: &Accepted,
+        kind: &Kind,
+        names: &Names,
+    ) -> Result<Self, Vec<(String, String)>> {
+        let written = Written::of(campaign, kind);
+        let refuse = |messages: Vec<String>| {
+            let named = |message| (written.key.to_owned(), format!("{}{message}", written.name));
+            messages.into_iter().map(named).collect::<Vec<_>>()
         };
-        let places_hint = row.contains("hint");
+        let (system, row) = written.parts().map_err(|message| refuse(vec![format!(": {message}")]))?;
         let tags = regex::Regex::new(r"(?s)\{[{%#].*?[}%#]\}").expect("a test uses it");
-        let instructions = tags.replace_all(&system, "\n").into_owned();
-        let mut environment = Environment::new();
-        environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
-        environment.set_fuel(Some(MAX_STEPS));
-        environment.add_filter("quoted", |value: Value| -> Result<String, minijinja::Error> {
-            serde_json::to_string(&value.to_string())
-                .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, e.to_string()))
-        });
-        let added = environment
-            .add_template_owned("system", system)
-            .and_then(|()| environment.add_template_owned("row", row));
-        added.map_err(|error| describe(&error))?;
-        let system = environment
-            .get_template("system")
-            .and_then(|template| template.render(shared(campaign, kind, names)));
-        let system = Arc::from(system.map_err(|error| describe(&error))?.trim());
+        let instructions =
+            [&system, &row].map(|part| tags.replace_all(&part.text, "\n").into_owned()).join("\n");
         let audience = &campaign.file.audience;
         let fields = if audience.segment_by.is_empty() { &audience.fields } else { &audience.segment_by };
-        let prompts = Self { environment, system, instructions, fields: fields.clone(), places_hint };
-        let sample: Vec<&str> = prompts.fields.iter().map(|_| "sample").collect();
-        prompts.row(&sample, Some("sample")).map_err(|error| describe(&error))?;
-        Ok(prompts)
+        let mut environment = environment();
+        let mut wrong = Vec::new();
+        let rendered = system.render(&mut environment, &shared(campaign, kind, names), &mut wrong);
+        let sample = for_row(fields.iter().map(|name| (name.as_str(), "sample".to_owned())), Some("sample"));
+        row.render(&mut environment, &sample, &mut wrong);
+        if !wrong.is_empty() {
+            return Err(refuse(wrong));
+        }
+        let system = Arc::from(rendered.unwrap_or_default().trim());
+        let places_hint = row.text.contains("hint");
+        Ok(Self { environment, system, instructions, fields: fields.clone(), places_hint })
     }
 
     pub(crate) fn fields(&self) -> &[String] {
@@ -85,16 +82,32 @@ impl Prompts {
     }
 
     fn row(&self, values: &[&str], hint: Option<&str>) -> Result<String, minijinja::Error> {
-        let recipient =
-            pairs(self.fields.iter().zip(values).map(|(name, value)| (name.as_str(), for_prompt(value))));
+        let shown = self.fields.iter().zip(values);
+        let shown = shown.map(|(name, value)| (name.as_str(), for_prompt(value)));
         let hint = hint.filter(|hint| !hint.is_empty());
-        let text = self.environment.get_template("row")?.render(context! { recipient, hint })?;
+        let text = self.environment.get_template(ROW_PART)?.render(for_row(shown, hint))?;
         let text = text.trim();
         Ok(match hint.filter(|_| !self.places_hint) {
             Some(hint) => format!("{text}\n\nThe last attempt was refused: {hint}."),
             None => text.to_owned(),
         })
     }
+}
+
+fn environment() -> Environment<'static> {
+    let mut environment = Environment::new();
+    environment.set_undefined_behavior(minijinja::UndefinedBehavior::SemiStrict);
+    environment.set_fuel(Some(MAX_STEPS));
+    environment.add_filter("quoted", |value: Value| -> Result<String, minijinja::Error> {
+        serde_json::to_string(&value.to_string())
+            .map_err(|e| minijinja::Error::new(minijinja::ErrorKind::BadSerialization, e.to_string()))
+    });
+    environment
+}
+
+/// What the part for one recipient sees.
+fn for_row<'a>(shown: impl Iterator<Item = (&'a str, String)>, hint: Option<&str>) -> Value {
+    context! { recipient => pairs(shown), hint }
 }
 
 fn shared(campaign: &Accepted, kind: &Kind, names: &Names) -> Value {
@@ -123,22 +136,4 @@ fn shared(campaign: &Accepted, kind: &Kind, names: &Names) -> Value {
 /// A map that keeps its order.
 fn pairs<'a>(pairs: impl Iterator<Item = (&'a str, String)>) -> Value {
     Value::from_pairs(pairs.map(|(key, value)| (Value::from(key), Value::from(value))))
-}
-
-fn split(text: &str) -> Result<(String, String), String> {
-    let text = text.replace("\r\n", "\n");
-    match text.split_once("\n---\n") {
-        Some((system, row)) => Ok((system.to_owned(), row.to_owned())),
-        None => {
-            Err("a line `---` must stand between the part for the campaign and the part for one recipient"
-                .into())
-        }
-    }
-}
-
-fn describe(error: &minijinja::Error) -> String {
-    let place =
-        error.line().map(|line| format!("line {line} of the part `{}`: ", error.name().unwrap_or("prompt")));
-    let detail = error.detail().map(|detail| format!(": {detail}")).unwrap_or_default();
-    format!("{}{}{detail}", place.unwrap_or_default(), error.kind())
 }

@@ -4,6 +4,7 @@ use copymill_campaign::Accepted;
 
 use crate::{
     checks::{self, Allowed, Banned, Echo, Findings, Texts, codes, label},
+    hints,
     kind::{Field, Kind, Layout},
     names::{Names, Source, bare, placed},
 };
@@ -23,7 +24,9 @@ impl Rules {
     pub(crate) fn new(campaign: &Accepted, kind: Kind, names: Names, instructions: &str) -> Self {
         let file = &campaign.file;
         let asks = kind.fields.values().map(|field| field.ask.as_str());
-        let instructions: Vec<&str> = [instructions, kind.task.as_str()].into_iter().chain(asks).collect();
+        let hints = hints::words();
+        let instructions = [instructions, kind.task.as_str(), hints.as_str()];
+        let instructions: Vec<&str> = instructions.into_iter().chain(asks).collect();
         let known = file.facts.values().map(String::as_str).chain([file.brief.brand.as_str()]);
         Self {
             banned: Banned::new(&file.checks.banned),

@@ -39,6 +39,16 @@ pub(crate) fn merge_value(raw: &str) -> MergeValue {
     harm(&value).map_or(MergeValue::Clean(value), MergeValue::Harmful)
 }
 
+/// Whether a merge field with this value is empty, so that its default stands in.
+pub fn is_empty_value(raw: &str) -> bool {
+    let value = raw.trim();
+    // Nearly all values begin with a letter; an audience of millions need not be cleaned to know that.
+    if value.is_ascii() && value.starts_with(|c: char| c.is_ascii_alphanumeric()) {
+        return EMPTY.contains(&value);
+    }
+    matches!(merge_value(raw), MergeValue::Empty)
+}
+
 fn harm(value: &str) -> Option<&'static str> {
     // Nearly all values are plain words; only these characters can begin harm.
     if !value.bytes().any(|byte| b"<>{}[]|%$#=:/.*\\`&".contains(&byte)) {

@@ -67,6 +67,8 @@ fn each_fault_has_its_code() {
         ("subject", json!("Sure! A subject"), "assistant_phrase"),
         ("subject", json!("<think>Hm</think>"), "assistant_phrase"),
         ("subject", json!("the point in a few words"), "prompt_echo"),
+        ("subject", json!("The last attempt was refused"), "prompt_echo"),
+        ("subject", json!("Write finished text without placeholders"), "prompt_echo"),
         ("subject", json!("soft\u{200b}ly"), "invisible_character"),
         ("preheader", json!("Nothing to use here"), "missing_fact"),
         ("body", json!(["Only one."]), "too_few"),
@@ -79,6 +81,22 @@ fn each_fault_has_its_code() {
         let codes = codes(&content, &answer);
         assert!(codes.iter().any(|found| found == code), "{value}: {codes:?}");
     }
+}
+
+#[test]
+fn hashtags_have_a_form_and_headlines_differ() {
+    let post = |hashtags: &[&str]| {
+        codes(&content("social_post"), &json!({ "post": "Use [[code]] outside.", "hashtags": hashtags }))
+    };
+    assert_eq!(post(&["#tents", "#spring"]), Vec::<String>::new());
+    assert_eq!(post(&["#tents", "spring sale"]), ["wrong_form"]);
+    let ad = |fifth: &str| {
+        let headlines = ["Back outside", "For gold members", "Use [[code]]", "Tents for you", fifth];
+        let answer = json!({ "headlines": headlines, "descriptions": ["Pack light.", "Go far."] });
+        codes(&content("google_rsa"), &answer)
+    };
+    assert_eq!(ad("Hello there"), Vec::<String>::new());
+    assert_eq!(ad("back OUTSIDE"), ["not_distinct"]);
 }
 
 #[test]
@@ -120,11 +138,9 @@ fn a_campaign_that_cannot_work_is_refused_with_all_that_is_wrong() {
     let keys: Vec<&str> = problems.iter().map(|(key, _)| key.as_str()).collect();
     assert_eq!(keys, ["facts", "checks.must_use"]);
     let campaign = accepted("email", |file| file["fallback"] = json!({ "subject": "Only $99" }));
-    let problem = Content::new(&campaign).err().expect("it is refused").to_string();
-    assert!(
-        problem.starts_with("fallback: ") && problem.contains("$99") && problem.contains("body"),
-        "{problem}"
-    );
+    let problems = Content::new(&campaign).err().expect("it is refused").0;
+    let said = |key: &str, part: &str| problems.iter().any(|(k, message)| k == key && message.contains(part));
+    assert!(said("fallback.subject", "$99") && said("fallback.body", "no word"), "{problems:?}");
 }
 
 fn any_json() -> impl Strategy<Value = Value> {

@@ -82,6 +82,29 @@ fn a_template_that_fails_on_one_row_fails_for_that_row_alone() {
 }
 
 #[test]
+fn all_that_a_prompt_of_ones_own_lacks_is_named_with_its_file_and_line() {
+    let mut campaign = accepted("email", |file| file["prompt"] = json!("own.j2"));
+    campaign.prompt =
+        Some("{{ brief.gaol }}\n{{ langauge }} {{ x }}\n---\n{{ recipient.teir }}\n{{ hnit }}".into());
+    let problems = Content::new(&campaign).err().unwrap().0;
+    let messages: Vec<&str> = problems.iter().map(|(_, message)| message.as_str()).collect();
+    assert!(problems.iter().all(|(key, _)| key == "prompt"));
+    for (message, begin) in messages.iter().zip([
+        "own.j2 line 1: `brief.gaol` is not there; did you mean `brief.goal`?",
+        "own.j2 line 2: `langauge` is not there; did you mean `language`?",
+        "own.j2 line 2: `x` is not there; known here are kind",
+        "own.j2 line 4: `recipient.teir` is not there; did you mean `recipient.tier`?",
+        "own.j2 line 5: `hnit` is not there; did you mean `hint`?",
+    ]) {
+        assert!(message.starts_with(begin), "{message}");
+    }
+    assert_eq!(messages.len(), 5, "{messages:#?}");
+    campaign.prompt = Some("Write.".into());
+    let error = Content::new(&campaign).err().unwrap().to_string();
+    assert!(error.starts_with("prompt: own.j2: a line `---` must stand"), "{error}");
+}
+
+#[test]
 fn a_template_without_an_end_is_an_error() {
     let mut campaign = accepted("email", |_| {});
     let endless = "{% for i in range(100000) %}{% for j in range(100000) %}x{% endfor %}{% endfor %}";
