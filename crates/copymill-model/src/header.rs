@@ -3,7 +3,8 @@
 use std::{path::PathBuf, sync::Arc};
 
 use copymill_tokenizer::{
-    Gguf, GgufError, HuggingFaceTokenizer, PromptEncoder, PromptEncoderError, Tokenizer,
+    ChatTemplate, Gguf, GgufError, HuggingFaceTokenizer, PromptEncoder, PromptEncoderError, TokenCount,
+    Tokenizer, count,
 };
 
 use crate::ModelFile;
@@ -58,6 +59,12 @@ impl ModelHeader {
     pub fn encoder(&self) -> Result<Option<PromptEncoder>, PromptEncoderError> {
         let Ok(tokenizer) = &self.tokenizer else { return Ok(None) };
         PromptEncoder::new(tokenizer.clone(), &self.gguf).map(Some)
+    }
+
+    /// Counts the tokens of a prompt without the model; estimates them where only llama.cpp knows its tokenizer.
+    pub fn count(&self, system: &str, user: &str) -> Result<TokenCount, PromptEncoderError> {
+        let segments = ChatTemplate::from_gguf(&self.gguf)?.render(system, user);
+        Ok(count(self.tokenizer.as_ref().ok().map(|tokenizer| &**tokenizer), &segments)?)
     }
 
     /// Tokens that prompt and answer may have together, as the model was trained.

@@ -26,7 +26,7 @@ pub use detect::{Detected, FileFormat};
 pub use duplicates::Duplicates;
 pub use error::{AudienceError, RecordError};
 pub use reader::{AudienceOptions, AudienceReader, Record, Records};
-pub use scan::{AudienceScan, ScanLimits, scan, scan_within};
+pub use scan::{AudienceScan, Gaps, ScanColumns, ScanLimits, scan, scan_within};
 
 /// Bytes of one field at most. A longer one is no field of a recipient but a file that lost its quotes.
 pub const FIELD_BYTES_MAX: usize = 64 * 1024;

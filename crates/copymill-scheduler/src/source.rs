@@ -13,7 +13,9 @@ use tempfile::TempPath;
 
 use crate::{
     Places,
-    audience::{AudienceError, AudienceOptions, AudienceReader, AudienceScan, Duplicates, scan},
+    audience::{
+        AudienceError, AudienceOptions, AudienceReader, AudienceScan, Duplicates, Gaps, ScanColumns, scan,
+    },
     plan::{MessagePlan, ResumePoint, rows_per_chunk},
 };
 
@@ -99,6 +101,8 @@ pub struct Source {
     pub suppression: Option<CampaignList>,
     /// The distinct segments; none where the campaign has none or they are too many.
     pub segments: Option<Vec<Vec<String>>>,
+    /// Merge fields without a default that some rows leave empty.
+    pub gaps: Vec<Gaps>,
 }
 
 impl Source {
@@ -108,10 +112,23 @@ impl Source {
         let reader = from.open(options.clone())?;
         let columns = reader.columns().to_vec();
         let limit = SEGMENT_COPIES / file.variants.max(1) as usize;
-        let AudienceScan { records, duplicates, segments, sha256, bytes } =
-            scan(reader, &file.audience.segment_by, limit)?;
-        let suppression = None;
-        Ok(Self { file: from, options, columns, records, sha256, bytes, duplicates, suppression, segments })
+        let mut filled = file.merge_fields(&columns);
+        filled.retain(|name| !file.audience.defaults.contains_key(name));
+        let wanted = ScanColumns { segment_by: &file.audience.segment_by, filled: &filled };
+        let AudienceScan { records, duplicates, segments, gaps, sha256, bytes } =
+            scan(reader, wanted, limit)?;
+        Ok(Self {
+            file: from,
+            options,
+            columns,
+            records,
+            sha256,
+            bytes,
+            duplicates,
+            suppression: None,
+            segments,
+            gaps,
+        })
     }
 
     /// Fetches the audience of an accepted campaign into a scratch folder, and makes sure that it is the one; and reads the

@@ -32,7 +32,9 @@ fn usable(outcomes: &[(u64, Outcome, String)], row: usize) {
 fn a_file_without_recipients_is_named_and_nothing_is_written() {
     for content in ["", HEADER] {
         let place = Workplace::new(EMAIL, content);
-        place.copymill(&["run", "campaign.yaml"]).fails(64, &["recipients.csv"]);
+        place
+            .copymill(&["run", "campaign.yaml"])
+            .fails(64, &["campaign.yaml:5:11: audience.source: ", "recipients.csv"]);
         assert!(!place.path("out/manifest.json").exists());
     }
 }
@@ -101,9 +103,24 @@ fn hostile_values_never_reach_a_message_raw() {
         file.push_str(&format!("c-{i},{name},tents,gold\n"));
     }
     let place = Workplace::new(&EMAIL.replace("variants: 2", "variants: 1"), file);
+    // Every message has to place the name, so that none passes because it left it out.
+    place.edit_campaign("must_use: [code]", "must_use: [code, first_name]");
     place.copymill(&["run", "campaign.yaml"]).success();
     let messages = messages(&place.path("out"));
     assert_eq!(messages.len(), names.len());
+    for harmful in [0, 1, 2, 3, 11] {
+        let line = &messages[harmful].line;
+        assert!(matches!(line.outcome, Outcome::Invalid | Outcome::Rejected), "{:?}", names[harmful]);
+        assert!(line.reasons.iter().any(|reason| reason.code == "unsafe_value"), "{:?}", line.reasons);
+    }
+    let generated = |row: usize| messages[row].line.outcome == Outcome::Generated;
+    let clean = [(4, "Robert'); DROP"), (5, "A Bcc: x"), (8, "ab"), (10, "😀")];
+    let placed: Vec<_> = clean.into_iter().filter(|(row, _)| generated(*row)).collect();
+    assert!(placed.len() >= 3, "no name was placed: {placed:?}");
+    for (row, shown) in placed {
+        let text = messages[row].rendered["text"].as_str().unwrap_or_default();
+        assert!(text.contains(shown), "{shown:?} is not placed in row {row}: {text}");
+    }
     let forbidden = [
         "<|im_end|>",
         "[[",
@@ -150,25 +167,39 @@ fn an_instruction_in_a_prompt_field_changes_no_fact() {
 #[test]
 fn every_mistake_in_a_campaign_file_is_named_at_once_with_its_line_and_what_was_meant() {
     let place = Workplace::new(EMAIL, recipients(2));
-    place.edit_campaign("fields: [last_category, tier]", "fields: [last_category, teir]");
-    place.edit_campaign("variants: 2", "variant: 2\nprompt: promt.j2");
-    place.edit_campaign("code: SPRING20", "code: 00123");
-    place.edit_campaign("url:", "link:");
-    place.edit_campaign("model: demo", "model: model.gguf\nfallback: { subjct: Hello, headline: Hello }");
-    let says =
-        ["variant: unknown key", "`variants`", "\"00123\"", "teir", "`tier`", "promt.j2", "model.gguf"];
-    let run = place.copymill(&["validate", "campaign.yaml"]);
-    run.fails(64, &says);
-    place.edit_campaign("prompt: promt.j2", "");
-    let run = place.copymill(&["validate", "campaign.yaml"]);
-    assert!(run.stderr.matches("campaign.yaml:").count() >= 6, "each has its line:\n{}", run.stderr);
+    for (from, to) in [
+        ("kind: email", "kind: emial"),
+        ("model: demo", "model: modell.gguf"),
+        ("fields: [last_category, tier]", "fields: [last_category, teir]"),
+        ("variants: 2", "variant: 2"),
+        ("code: SPRING20", "code: 00123"),
+        ("url:", "ulr:"),
+        ("output: out/", "output: out/\nprompt: own.j2\nfallback:\n  subjct: Hello\n  cta: Only $99"),
+    ] {
+        place.edit_campaign(from, to);
+    }
+    place.write("model.gguf", "");
+    let prompt = "Write for {{ brief.brnad }} about {{ facts.price }},\n{{ facts.code }} and {{ recipient.tier }}.\n---\n\n{{ recipent.teir }}\n";
+    place.write("own.j2", prompt);
     let says = [
-        "fallback.subjct: a message of the kind `email` has no such field; did you mean `subject`?",
-        "facts: the kind `email` needs the fact `url`",
-        "variant: unknown key",
-        "model.gguf",
+        "campaign.yaml:2:7: kind: there is no kind `emial`; did you mean `email`?",
+        "campaign.yaml:3:8: model: there is no model file modell.gguf; did you mean model.gguf?",
+        "campaign.yaml:7:27: audience.fields[1]: the audience has no column `teir`; did you mean `tier`?",
+        "campaign.yaml:10:1: variant: unknown key",
+        "facts.code: ",
+        "\"00123\"",
+        "facts: the kind `email` needs the fact `url`; is `ulr` meant to be it?",
+        "prompt: own.j2 line 1: `brief.brnad` is not there; did you mean `brief.brand`?",
+        "prompt: own.j2 line 2: `recipient.tier` is not there; `recipient` is known below the line `---` only",
+        "prompt: own.j2 line 5: `recipent.teir` is not there; did you mean `recipient.teir`?",
+        "campaign.yaml:18:11: fallback.subjct: a message of the kind `email` has no such field; did you mean `subject`?",
+        "campaign.yaml:19:8: fallback.cta: the price “$99” is neither a fact nor a field of the recipient",
+        "fallback.headline: it holds no word",
     ];
-    run.fails(64, &says);
+    let run = place.copymill(&["validate", "campaign.yaml"]).fails(64, &says);
+    for follow_up in ["fallback.subject:", "`facts.code`", "must_use"] {
+        assert!(!run.stderr.contains(follow_up), "{follow_up} is no mistake of its own:\n{}", run.stderr);
+    }
 }
 
 #[test]
@@ -177,8 +208,12 @@ fn files_that_are_missing_or_no_model_are_named_with_what_to_do() {
     place.edit_campaign("source: recipients.csv", "source: recipient.csv");
     place.copymill(&["run", "campaign.yaml"]).fails(64, &["recipient.csv", "recipients.csv"]);
     place.edit_campaign("source: recipient.csv", "source: recipients.csv");
-    place.edit_campaign("model: demo", "model: model.gguf");
-    place.copymill(&["run", "campaign.yaml"]).fails(64, &["model.gguf"]);
+    place.edit_campaign("model: demo", "model: model.gguf\nprompt: promt.j2");
+    place.write("prompt.j2", "Write.\n---\nNow.\n");
+    place.write("modell.gguf", "");
+    let says = ["model.gguf", "did you mean modell.gguf?", "did you mean prompt.j2?"];
+    place.copymill(&["run", "campaign.yaml"]).fails(64, &says);
+    place.edit_campaign("prompt: promt.j2", "");
     let demo = std::fs::read(copymill_tests::repository().join("examples/demo-model/demo.gguf")).unwrap();
     for broken in [&b"not a model at all"[..], &demo[..1000], &demo[..demo.len() / 2]] {
         place.write("model.gguf", broken);
@@ -194,7 +229,7 @@ fn a_brief_that_does_not_fit_the_context_is_refused_before_any_work() {
         "goal: \"bring lapsed customers back\"",
         &format!("goal: \"{}\"", "more words ".repeat(2_000)),
     );
-    place.copymill(&["run", "campaign.yaml"]).fails(64, &["tokens"]);
+    place.copymill(&["run", "campaign.yaml"]).fails(64, &["campaign.yaml:11:8: ", "brief: ", "tokens"]);
     assert!(!place.path("out/output").exists());
 }
 

@@ -10,3 +10,4 @@ mod quality;
 mod run;
 mod segments;
 mod structure;
+mod validating;

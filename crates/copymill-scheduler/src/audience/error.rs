@@ -50,6 +50,11 @@ impl AudienceError {
         Self::Unusable { path: path.to_owned(), reason: reason.into() }
     }
 
+    /// A file with a header and nothing else.
+    pub(crate) fn without_recipients(path: &Path) -> Self {
+        Self::unusable(path, "it has a header and no recipients")
+    }
+
     pub(super) fn io(path: &Path, source: io::Error) -> Self {
         match source.kind() {
             io::ErrorKind::NotFound => Self::Missing { path: path.to_owned(), hint: near_miss(path) },

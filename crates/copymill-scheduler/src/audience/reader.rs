@@ -135,6 +135,14 @@ impl AudienceReader {
         Ok(Some(Record { ordinal, values: values.and_then(|values| self.with_id(values)) }))
     }
 
+    /// Where the last record was: "line 7", or "row 6" in a file without lines.
+    pub fn place(&self) -> String {
+        match &self.rows {
+            Rows::Text(rows) => at_line(rows.line()),
+            Rows::Parquet(_) => at_row(self.next_ordinal),
+        }
+    }
+
     /// Reads to the end of the file and returns SHA-256 in hexadecimal and size of all its bytes as they are stored.
     pub fn into_digest(self) -> Result<(String, u64), AudienceError> {
         let digested = match self.rows {
@@ -148,11 +156,7 @@ impl AudienceReader {
     fn with_id(&self, values: Vec<String>) -> Result<Vec<String>, RecordError> {
         match self.id {
             Some(id) if values[id].trim().is_empty() => {
-                let place = match &self.rows {
-                    Rows::Text(rows) => at_line(rows.line()),
-                    Rows::Parquet(_) => at_row(self.next_ordinal),
-                };
-                let message = format!("{place}: the id column {:?} is empty", self.columns[id]);
+                let message = format!("{}: the id column {:?} is empty", self.place(), self.columns[id]);
                 Err(RecordError::new("missing_id", message))
             }
             _ => Ok(values),

@@ -1,5 +1,6 @@
 //! The first pass over an audience: what planning and acceptance need to know before a row is cut.
 
+use copymill_content::is_empty_value;
 use indexmap::IndexSet;
 
 use super::{
@@ -31,34 +32,55 @@ pub struct AudienceScan {
     /// The distinct values of the segment columns, in the order in which they first appear. None where there are no
     /// segment columns, or more segments than the limit.
     pub segments: Option<Vec<Vec<String>>>,
+    /// Columns that should have a value in every usable row and have none in some.
+    pub gaps: Vec<Gaps>,
     /// SHA-256 of the file in hexadecimal.
     pub sha256: String,
     /// Bytes of the file.
     pub bytes: u64,
 }
 
-/// Reads an audience to its end: counts, hashes, finds duplicate ids and at most `segments_max` segments.
+/// The rows in which a column is empty.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Gaps {
+    /// The column.
+    pub column: String,
+    /// How many usable rows have no value there.
+    pub rows: u64,
+    /// Where the first of them is: "line 7".
+    pub first: String,
+}
+
+/// Columns that the pass looks at.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct ScanColumns<'a> {
+    /// Those whose values make a segment.
+    pub segment_by: &'a [String],
+    /// Those that should not be empty.
+    pub filled: &'a [String],
+}
+
+/// Reads an audience to its end: counts, hashes, finds gaps, duplicate ids and at most `segments_max` segments.
 ///
 /// Fails where the file has no records. Blocks; memory does not grow with the file.
 pub fn scan(
     reader: AudienceReader,
-    segment_by: &[String],
+    columns: ScanColumns<'_>,
     segments_max: usize,
 ) -> Result<AudienceScan, AudienceError> {
-    scan_within(
-        reader,
-        segment_by,
-        ScanLimits { segments_max, duplicate_memory_bytes: DUPLICATE_MEMORY_BYTES },
-    )
+    scan_within(reader, columns, ScanLimits { segments_max, duplicate_memory_bytes: DUPLICATE_MEMORY_BYTES })
 }
 
 /// Reads an audience to its end within limits of the caller's; see [`scan`].
 pub fn scan_within(
     mut reader: AudienceReader,
-    segment_by: &[String],
+    wanted: ScanColumns<'_>,
     limits: ScanLimits,
 ) -> Result<AudienceScan, AudienceError> {
-    let columns: Vec<usize> = segment_by.iter().map(|name| reader.column(name)).collect::<Result<_, _>>()?;
+    let places =
+        |names: &[String]| names.iter().map(|name| reader.column(name)).collect::<Result<Vec<_>, _>>();
+    let (columns, filled) = (places(wanted.segment_by)?, places(wanted.filled)?);
+    let mut gaps: Vec<Option<Gaps>> = vec![None; filled.len()];
     let id = reader.id_column();
     let mut segments = (!columns.is_empty()).then(|| Segments::new(limits.segments_max));
     let mut finder = DuplicateFinder::new(limits.duplicate_memory_bytes);
@@ -66,6 +88,12 @@ pub fn scan_within(
     while let Some(record) = reader.next_record()? {
         records += 1;
         let Ok(values) = record.values else { continue };
+        for (column, gaps) in
+            filled.iter().zip(&mut gaps).filter(|(column, _)| is_empty_value(&values[**column]))
+        {
+            let first = || Gaps { column: reader.columns()[*column].clone(), rows: 0, first: reader.place() };
+            gaps.get_or_insert_with(first).rows += 1;
+        }
         if let Some(id) = id {
             finder.push(&values[id], record.ordinal)?;
         }
@@ -74,11 +102,12 @@ pub fn scan_within(
         }
     }
     if records == 0 {
-        return Err(AudienceError::unusable(reader.name(), "it has a header and no recipients"));
+        return Err(AudienceError::without_recipients(reader.name()));
     }
     let duplicates = finder.finish()?;
     let (sha256, bytes) = reader.into_digest()?;
-    Ok(AudienceScan { records, duplicates, segments: segments.map(Segments::into_list), sha256, bytes })
+    let (segments, gaps) = (segments.map(Segments::into_list), gaps.into_iter().flatten().collect());
+    Ok(AudienceScan { records, duplicates, segments, gaps, sha256, bytes })
 }
 
 /// The distinct values of some columns, as long as they are few.

@@ -8,25 +8,25 @@ use std::{
 
 use anyhow::Context;
 use copymill_campaign::{
-    Accepted, CampaignFile, CampaignId, Inspection, ModelPin, ParsedCampaign, Problem, Problems, SourcePin,
-    SuppressionPin, check_columns, inspect_campaign, nearest,
+    Accepted, CampaignId, Inspection, ModelPin, ParsedCampaign, Problem, Problems, SourcePin, SuppressionPin,
+    check_columns, inspect_campaign, nearest,
 };
-use copymill_content::{Content, ContentError};
+use copymill_content::{Content, ContentError, Kind};
 use copymill_model::{ModelFile, ModelHeader, ModelPlaces, find_model};
 use copymill_store::S3Object;
 use copymill_suppression::SuppressionList;
 use serde_json::Value;
 
-use super::{OrUserError, Places, kind_definition, user_error};
+use super::{OrUserError, Places, kind::own_kind, kind_definition, user_error};
 use crate::{
     SourceFile,
-    audience::{AudienceOptions, Detected},
+    audience::{AudienceError, AudienceOptions, Detected},
 };
 
 /// A campaign in which nothing is wrong as far as its files tell.
 pub struct Checked {
-    /// What it says.
-    pub file: CampaignFile,
+    /// What it says, and where.
+    pub parsed: ParsedCampaign,
     /// The folder that its paths are relative to.
     pub base: PathBuf,
     /// The audience file.
@@ -66,35 +66,30 @@ pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> 
     let suppression = checks.suppression().await;
     let kind = checks.kind();
     let prompt = checks.prompt();
-    if let (Some((_, columns, _)), Some(kind), Some(prompt)) = (&audience, &kind, &prompt) {
-        checks.content(columns, kind, prompt.clone());
-    }
+    let columns = audience.as_ref().map(|(_, columns, _)| columns.clone());
+    checks.content(columns, kind.clone(), prompt.clone().flatten());
     let model = checks.model().await;
     let problems = checks.problems;
     match (audience, kind, prompt, model) {
         (Some((audience, columns, detected)), Some(kind), Some(prompt), Some(model))
             if problems.is_empty() =>
         {
-            Ok(Checked {
-                audience,
-                suppression,
-                file: parsed.file,
-                base,
-                columns,
-                detected,
-                kind,
-                prompt,
-                model,
-            })
+            Ok(Checked { audience, suppression, parsed, base, columns, detected, kind, prompt, model })
         }
         _ => Err(refuse(&shown, problems)),
     }
 }
 
 impl Checked {
+    /// An error about a key that only reading the audience or writing a prompt shows.
+    pub(super) fn problem(&self, key: &str, message: impl Into<String>) -> anyhow::Error {
+        let problem = self.parsed.problem(key, message);
+        refuse(&problem.path.clone(), vec![problem])
+    }
+
     /// Folder for the output: the one that the command line names, or the campaign's own.
     pub fn output(&self, named: Option<&Path>) -> PathBuf {
-        named.map_or_else(|| self.base.join(&self.file.output), Path::to_owned)
+        named.map_or_else(|| self.base.join(&self.parsed.file.output), Path::to_owned)
     }
 }
 
@@ -115,13 +110,17 @@ impl Checks<'_> {
     }
 
     /// Compiles what messages are made from, as far as that tells what is wrong: the model and the rows play no part.
-    fn content(&mut self, columns: &[String], kind: &Value, prompt: Option<String>) {
+    ///
+    /// Where the audience or the kind has a problem of its own, what was most likely meant stands in.
+    fn content(&mut self, columns: Option<Vec<String>>, kind: Option<Value>, prompt: Option<String>) {
+        let Some(kind) = kind.or_else(|| self.meant_kind()) else { return };
+        let Some(columns) = columns.or_else(|| self.named_columns()) else { return };
         let campaign = Accepted {
             v: 1,
             id: CampaignId::new(ulid::Ulid::nil()),
             accepted_at: String::new(),
             file: self.parsed.file.clone(),
-            kind: kind.clone(),
+            kind,
             prompt,
             source: SourcePin {
                 location: String::new(),
@@ -131,23 +130,43 @@ impl Checks<'_> {
                 key: None,
             },
             suppression: None,
-            columns: columns.to_vec(),
+            columns,
             segmented: false,
             model: ModelPin { name: String::new(), sha256: String::new() },
             parent: None,
         };
         let Err(ContentError(problems)) = Content::new(&campaign) else { return };
+        // What is wrong with a key is said once, by whoever saw it first, and so is that a fact is missing because of how
+        // it is written.
+        let before = std::mem::take(&mut self.problems);
         for (key, message) in problems {
-            // What is wrong with a key is said once, by whoever saw it first, and so is that a fact is missing because of
-            // how it is written.
-            let names = |fact: &str| message.contains(&format!("`{fact}`"));
+            let names = |fact: &str| {
+                message.contains(&format!("`{fact}`")) || message.contains(&format!("`facts.{fact}`"))
+            };
             let is_known = |problem: &Problem| {
                 problem.key == key || problem.key.strip_prefix("facts.").is_some_and(names)
             };
-            if !self.problems.iter().any(is_known) {
+            if !before.iter().any(is_known) {
                 self.note(&key, message);
             }
         }
+        self.problems.extend(before);
+    }
+
+    /// The built-in kind that a name without a kind most likely means.
+    fn meant_kind(&self) -> Option<Value> {
+        let name = &self.parsed.file.kind;
+        if own_kind(name, self.base).exists() {
+            return None;
+        }
+        Some(Kind::built_in(nearest(name, Kind::built_in_names())?)?.to_value())
+    }
+
+    /// The columns that the campaign names, where those are all that it can use.
+    fn named_columns(&self) -> Option<Vec<String>> {
+        let audience = &self.parsed.file.audience;
+        let named = audience.fields.iter().chain(audience.merge.as_ref()?);
+        Some([&audience.id].into_iter().chain(named).cloned().collect())
     }
 
     async fn audience(&mut self) -> Option<(SourceFile, Vec<String>, Detected)> {
@@ -159,7 +178,12 @@ impl Checks<'_> {
         let options = AudienceOptions { id: None, ..AudienceOptions::of(audience) };
         let found = SourceFile::find(&audience.source, self.base, self.places).await;
         match found.and_then(|file| Ok((file.open(options)?, file))) {
-            Ok((reader, file)) => {
+            Ok((mut reader, file)) => {
+                // Other troubles of rows take a pass over all of them to find.
+                if let Ok(None) = reader.next_record() {
+                    let error = AudienceError::without_recipients(reader.name());
+                    self.note("audience.source", error.to_string());
+                }
                 self.problems.extend(check_columns(self.parsed, reader.columns()));
                 Some((file, reader.columns().to_vec(), reader.describe().clone()))
             }
@@ -182,7 +206,8 @@ impl Checks<'_> {
             Ok((pin, Arc::new(SuppressionList::read(file.path(), wanted.by)?)))
         });
         read.map_err(|error| {
-            let message = format!("the suppression list {} cannot be used: {error:#}", wanted.list);
+            let near = did_you_mean(self.base, &wanted.list);
+            let message = format!("the suppression list {} cannot be used: {error:#}{near}", wanted.list);
             self.note("suppression.list", message);
         })
         .ok()
@@ -206,7 +231,8 @@ impl Checks<'_> {
         match std::fs::read_to_string(self.base.join(name)) {
             Ok(text) => Some(Some(text)),
             Err(error) => {
-                self.note("prompt", format!("the prompt {name} cannot be read: {error}"));
+                let near = did_you_mean(self.base, name);
+                self.note("prompt", format!("the prompt {name} cannot be read: {error}{near}"));
                 None
             }
         }
@@ -223,7 +249,7 @@ impl Checks<'_> {
         match found.and_then(|file| Ok(ModelHeader::read(file)?)) {
             Ok(header) => Some(header),
             Err(error) => {
-                self.note("model", format!("{error:#}"));
+                self.note("model", format!("{error:#}{}", did_you_mean(self.base, &file.model)));
                 None
             }
         }
@@ -255,7 +281,7 @@ fn read_campaign(path: &Path) -> anyhow::Result<String> {
         Err(error) if error.kind() == ErrorKind::NotFound => {
             let hint = near_file(path).map_or_else(
                 || "`copymill init recipients.csv` writes one".to_owned(),
-                |near| format!("did you mean {near}?"),
+                |near| format!("did you mean {}?", path.with_file_name(near).display()),
             );
             return Err(user_error(format!("there is no campaign file {shown}; {hint}")));
         }
@@ -265,14 +291,21 @@ fn read_campaign(path: &Path) -> anyhow::Result<String> {
         .map_err(|_| user_error(format!("the campaign {shown} is not UTF-8; save it as UTF-8")))
 }
 
-/// A file beside a missing one with nearly its name.
+/// "; did you mean prompt.j2?" where a file that a campaign names is missing and one beside it has nearly its name.
+fn did_you_mean(base: &Path, name: &str) -> String {
+    let path = base.join(name);
+    let near = if path.exists() { None } else { near_file(&path) };
+    let near = near.map(|near| Path::new(name).with_file_name(near));
+    near.map_or_else(String::new, |near| format!("; did you mean {}?", near.display()))
+}
+
+/// The name of a file beside a missing one that has nearly its name.
 fn near_file(path: &Path) -> Option<String> {
     let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let entries = std::fs::read_dir(folder).ok()?;
     let names: Vec<String> =
         entries.take(1000).filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    let near = nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str))?;
-    Some(path.with_file_name(near).display().to_string())
+    nearest(path.file_name()?.to_str()?, names.iter().map(String::as_str)).map(str::to_owned)
 }
 
 fn refuse(path: &str, problems: Vec<Problem>) -> anyhow::Error {

@@ -1,6 +1,6 @@
 //! Kinds as files beside a campaign, or built in.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use copymill_campaign::nearest;
 use copymill_content::Kind;
@@ -9,7 +9,7 @@ use serde_json::Value;
 /// The definition of a kind: a file `kinds/NAME.yaml` beside the campaign, else a built-in one.
 pub fn kind_definition(name: &str, base: &Path) -> Result<Value, String> {
     // A name is no path: a campaign cannot read files from elsewhere.
-    let own = base.join("kinds").join(format!("{name}.yaml"));
+    let own = own_kind(name, base);
     if is_name(name) && own.is_file() {
         let text = std::fs::read_to_string(&own)
             .map_err(|error| format!("{} cannot be read: {error}", own.display()))?;
@@ -17,6 +17,11 @@ pub fn kind_definition(name: &str, base: &Path) -> Result<Value, String> {
         return Ok(kind.to_value());
     }
     Kind::built_in(name).map(|kind| kind.to_value()).ok_or_else(|| unknown_kind(name))
+}
+
+/// Where the file of a user's own kind is.
+pub(super) fn own_kind(name: &str, base: &Path) -> PathBuf {
+    base.join("kinds").join(format!("{name}.yaml"))
 }
 
 fn is_name(name: &str) -> bool {

@@ -4,17 +4,16 @@ use std::path::Path;
 
 use anyhow::Context;
 use copymill_campaign::{Accepted, CampaignId, SourcePin};
-use copymill_content::Content;
+use copymill_content::{Content, Prompt};
 use copymill_suppression::CampaignList;
-use copymill_tokenizer::PromptEncoder;
+use copymill_tokenizer::{PromptEncoder, TokenCount};
 
 use super::{
     Checked, OrUserError, Places,
     check::{Rules, check_by},
-    user_error,
 };
 use crate::Source;
-use crate::audience::{AudienceOptions, Record};
+use crate::audience::{AudienceOptions, Gaps, Record};
 
 /// A campaign that can start.
 pub struct Prepared {
@@ -26,6 +25,8 @@ pub struct Prepared {
     pub content: Content,
     /// Its audience.
     pub source: Source,
+    /// Tokens of its first prompt; none where no row can be used.
+    pub first_prompt: Option<TokenCount>,
 }
 
 /// Checks a campaign and reads its audience. Blocks while it does.
@@ -36,13 +37,17 @@ pub async fn prepare(path: &Path, places: &Places) -> anyhow::Result<Prepared> {
 /// Checks a campaign by rules of the caller's, too, and reads its audience. Blocks while it does.
 pub(crate) async fn prepare_by(path: &Path, places: &Places, rules: Rules<'_>) -> anyhow::Result<Prepared> {
     let checked = check_by(path, places, rules).await?;
-    let mut source = Source::scan(checked.audience.clone(), &checked.file).or_user_error()?;
+    let file = &checked.parsed.file;
+    let mut source = Source::scan(checked.audience.clone(), file)
+        .map_err(|error| checked.problem("audience.source", format!("{:#}", anyhow::Error::from(error))))?;
     if let Some((_, list)) = &checked.suppression {
-        source.suppression = CampaignList::new(list.clone(), &checked.file, &source.columns);
+        source.suppression = CampaignList::new(list.clone(), file, &source.columns);
     }
     let accepted = accepted(&checked, &source)?;
     let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_user_error()?;
-    Ok(Prepared { checked, accepted, content, source })
+    let mut prepared = Prepared { checked, accepted, content, source, first_prompt: None };
+    prepared.first_prompt = prepared.count_first_prompt()?;
+    Ok(prepared)
 }
 
 impl Prepared {
@@ -82,21 +87,62 @@ impl Prepared {
         Ok(records)
     }
 
-    /// Counts the tokens of the first usable row's prompt and fails where it leaves no room for the answer.
-    pub fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<Option<u64>> {
-        let Some(values) = self.first_prompt_values()? else { return Ok(None) };
-        let values: Vec<&str> = values.iter().map(String::as_str).collect();
-        let prompt = self.content.prompt(&values, None).map_err(user_error)?;
-        let tokens = encoder.encode(&prompt.system, &prompt.user).or_user_error()?.len() as u64;
+    /// What the user should know before the campaign runs, though it can: one sentence each.
+    pub fn warnings(&self) -> Vec<String> {
+        let gap = |gap: &Gaps| {
+            let Gaps { column, rows, first } = gap;
+            let rows = if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") };
+            let message = format!(
+                "{rows} no {column}, the first in {first} of the audience, and there is no default: a message that places \
+                 [[{column}]] cannot be rendered for them; add `{column}` here, or leave it out of audience.merge"
+            );
+            self.checked.parsed.problem("audience.defaults", message).to_string()
+        };
+        let mut warnings: Vec<String> = self.source.gaps.iter().map(gap).collect();
+        let context = self.checked.model.context();
+        let estimate = self.first_prompt.filter(|count| count.estimated);
+        warnings.extend(estimate.and_then(|count| self.misfit(count, context)));
+        warnings
+    }
+
+    /// Counts the tokens of the first usable row's prompt with a loaded model and fails where it leaves no room for the
+    /// answer.
+    pub fn check_fit(&self, encoder: &PromptEncoder, context: u64) -> anyhow::Result<()> {
+        let Some(prompt) = self.first_prompt()? else { return Ok(()) };
+        let tokens = encoder.encode(&prompt.system, &prompt.user).or_user_error()?.len();
+        let misfit = self.misfit(TokenCount { tokens, estimated: false }, context);
+        misfit.map_or(Ok(()), |misfit| Err(self.checked.problem("brief", misfit)))
+    }
+
+    /// Counts without the model. An estimate refuses nobody: the loaded model has the last word.
+    fn count_first_prompt(&self) -> anyhow::Result<Option<TokenCount>> {
+        let Some(prompt) = self.first_prompt()? else { return Ok(None) };
+        let model = &self.checked.model;
+        let count = model.count(&prompt.system, &prompt.user);
+        let count = count.map_err(|error| self.checked.problem("model", error.to_string()))?;
+        match self.misfit(count, model.context()).filter(|_| !count.estimated) {
+            Some(misfit) => Err(self.checked.problem("brief", misfit)),
+            None => Ok(Some(count)),
+        }
+    }
+
+    fn misfit(&self, TokenCount { tokens, estimated }: TokenCount, context: u64) -> Option<String> {
         let answer = u64::from(self.accepted.file.sampling.max_tokens);
-        if tokens + answer > context {
-            return Err(user_error(format!(
-                "the first prompt has {tokens} tokens and an answer may have {answer}, but the model `{}` takes {context} \
+        let about = if estimated { "about " } else { "" };
+        (tokens as u64 + answer > context).then(|| {
+            format!(
+                "the first prompt has {about}{tokens} tokens and an answer may have {answer}, but the model `{}` takes {context} \
                  together; shorten the brief, facts or prompt, lower sampling.max_tokens, or choose another model",
                 self.accepted.file.model
-            )));
-        }
-        Ok(Some(tokens))
+            )
+        })
+    }
+
+    fn first_prompt(&self) -> anyhow::Result<Option<Prompt>> {
+        let Some(values) = self.first_prompt_values()? else { return Ok(None) };
+        let values: Vec<&str> = values.iter().map(String::as_str).collect();
+        // A row on which the campaign's own template fails is invalid, and the others are none the worse.
+        Ok(self.content.prompt(&values, None).ok())
     }
 
     /// What the first prompt shows of a recipient or segment; none where no row can be used.
@@ -118,7 +164,7 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
         v: 1,
         id: CampaignId::new(ulid::Ulid::generate()),
         accepted_at: jiff::Timestamp::now().to_string(),
-        file: checked.file.clone(),
+        file: checked.parsed.file.clone(),
         kind: checked.kind.clone(),
         prompt: checked.prompt.clone(),
         source: SourcePin {

@@ -51,9 +51,6 @@ impl Preview {
                 self.row
             )));
         }
-        if let Some(encoder) = prepared.checked.model.encoder()? {
-            prepared.check_fit(&encoder, prepared.checked.model.context())?;
-        }
         let records = prepared.records(self.row, usize::from(self.n))?;
         let model = load(&prepared.checked.model, &self.engine).await?;
         prepared.check_fit(&model.encoder, u64::from(model.engine.info().context_tokens))?;

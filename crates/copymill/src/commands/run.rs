@@ -49,9 +49,6 @@ impl Run {
             work::conclude(&self, &folder).await?;
             return Ok(Exit::Done);
         }
-        if let Some(encoder) = prepared.checked.model.encoder()? {
-            prepared.check_fit(&encoder, prepared.checked.model.context())?;
-        }
         let lease = start::acquire(&folder).await?;
         match start::ready(&self, &folder, &prepared).await {
             Ok((model, campaign)) => {
@@ -93,6 +90,7 @@ fn introduce(prepared: &Prepared) {
             output::count(copymill_scheduler::SEGMENT_COPIES as u64)
         ));
     }
+    prepared.warnings().iter().for_each(output::warn);
 }
 
 /// Whether this very campaign is finished in the folder; an error where the folder cannot be used for it.

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use copymill_scheduler::{Prepared, prepare};
+use copymill_tokenizer::TokenCount;
 
 use crate::{
     commands::cluster::places,
@@ -16,7 +17,8 @@ use crate::{
 ///
 /// Reads the campaign file and everything that it names: the audience, the kind, the prompt, the model's header. Each
 /// problem has its file, line, column and key, and the near miss where there is one. Where nothing is wrong, it says
-/// what a run would do.
+/// what a run would do, how many tokens the first prompt has (estimated where only the loaded model can count them), and
+/// in how many rows a merge field without a default is empty.
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill validate campaign.yaml")]
 pub(crate) struct Validate {
@@ -30,18 +32,16 @@ const NAMES: usize = 10;
 impl Validate {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
         let prepared = prepare(&self.campaign, &places(settings)?).await?;
-        let encoder = prepared.checked.model.encoder()?;
-        let context = prepared.checked.model.context();
-        let tokens = encoder.map(|encoder| prepared.check_fit(&encoder, context)).transpose()?.flatten();
         output::line(format_args!("{GOOD}{} is in order{GOOD:#}", self.campaign.display()));
-        for (name, text) in lines(&prepared, tokens) {
+        for (name, text) in lines(&prepared) {
             output::line(item(name, NAMES, text));
         }
+        prepared.warnings().iter().for_each(output::warn);
         Ok(Exit::Done)
     }
 }
 
-fn lines(prepared: &Prepared, tokens: Option<u64>) -> Vec<(&'static str, String)> {
+fn lines(prepared: &Prepared) -> Vec<(&'static str, String)> {
     let (checked, file) = (&prepared.checked, &prepared.accepted.file);
     let shown = if prepared.accepted.segmented { &file.audience.segment_by } else { &file.audience.fields };
     let mut lines = vec![
@@ -53,23 +53,23 @@ fn lines(prepared: &Prepared, tokens: Option<u64>) -> Vec<(&'static str, String)
         ("prompt", format!("shows {}", names(shown))),
         ("merge", names(&file.merge_fields(&checked.columns))),
         ("suppressed", suppression_line(prepared)),
-        ("model", model_line(prepared, tokens)),
+        ("model", model_line(prepared)),
         ("messages", messages_line(prepared)),
         ("output", checked.output(None).display().to_string()),
     ];
-    if let Some(tokens) = tokens {
+    if let Some(TokenCount { tokens, estimated }) = prepared.first_prompt {
+        let tokens = if estimated { format!("about {tokens} (estimated)") } else { tokens.to_string() };
         let answer = file.sampling.max_tokens;
         lines.insert(6, ("tokens", format!("{tokens} in the first prompt, at most {answer} in an answer")));
     }
     lines
 }
 
-fn model_line(prepared: &Prepared, tokens: Option<u64>) -> String {
+fn model_line(prepared: &Prepared) -> String {
     let gguf = &prepared.checked.model.gguf;
     let context = gguf.context_length().map_or_else(|| "unknown".into(), output::count);
-    let counted = if tokens.is_some() { "" } else { "; tokens are counted once it is loaded" };
     format!(
-        "{} ({}, {}, context {context}){counted}",
+        "{} ({}, {}, context {context})",
         prepared.accepted.file.model,
         gguf.architecture(),
         gguf.quantisation()

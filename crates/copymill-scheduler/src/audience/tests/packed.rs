@@ -5,7 +5,7 @@ use std::io::Write;
 use sha2::{Digest, Sha256};
 
 use super::{Fixture, fixture, shown};
-use crate::audience::{RECORD_BYTES_MAX, scan};
+use crate::audience::{RECORD_BYTES_MAX, ScanColumns, scan};
 
 pub(super) fn gzip(text: impl AsRef<[u8]>) -> Vec<u8> {
     let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::fast());
@@ -61,7 +61,7 @@ fn encodings_and_broken_quotes_are_found_in_packed_files_too() {
 fn the_hash_is_of_the_file_as_it_is_stored() {
     for packed in [gzip("id\n1\n"), zstd("id\n1\n"), [gzip("id\n"), gzip("1\n")].concat()] {
         let file = fixture("recipients.csv", &packed);
-        let scan = scan(file.open().unwrap(), &[], 1).unwrap();
+        let scan = scan(file.open().unwrap(), ScanColumns::default(), 1).unwrap();
         let expected: String = Sha256::digest(&packed).iter().map(|byte| format!("{byte:02x}")).collect();
         assert_eq!((scan.records, scan.sha256, scan.bytes), (1, expected, packed.len() as u64));
     }
@@ -74,7 +74,12 @@ fn a_packed_file_that_was_cut_short_is_never_a_shorter_audience() {
     for (packed, word) in [(gzip(format!("id,n\n{rows}")), "gzip"), (zstd(format!("id,n\n{rows}")), "zstd")] {
         for length in (20..packed.len()).step_by(61) {
             let file = fixture("recipients.csv", &packed[..length]);
-            let error = file.open().and_then(|reader| scan(reader, &[], 1)).err().unwrap().to_string();
+            let error = file
+                .open()
+                .and_then(|reader| scan(reader, ScanColumns::default(), 1))
+                .err()
+                .unwrap()
+                .to_string();
             assert!(
                 error.contains(&format!("cannot be used: its {word} data ends early or is damaged")),
                 "{length}: {error}"

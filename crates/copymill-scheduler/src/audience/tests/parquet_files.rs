@@ -12,7 +12,7 @@ use parquet::{
 use proptest::prelude::*;
 
 use super::{Fixture, csv, fixture, packed, shown};
-use crate::audience::{FIELD_BYTES_MAX, scan};
+use crate::audience::{FIELD_BYTES_MAX, ScanColumns, scan};
 
 /// A column's values that are there, and which rows have one; without it, all do.
 struct Cells(Values, Option<Vec<i16>>);
@@ -218,7 +218,7 @@ fn a_parquet_file_that_was_cut_short_or_altered_is_never_a_shorter_audience() {
         let mut altered = whole.clone();
         altered[at] ^= 0x55;
         let file = fixture("list.parquet", altered);
-        let scanned = file.open().and_then(|reader| scan(reader, &[], 1));
+        let scanned = file.open().and_then(|reader| scan(reader, ScanColumns::default(), 1));
         assert!(scanned.as_ref().map_or(true, |scan| scan.records == 400), "altered at {at}");
     }
 }
@@ -227,7 +227,7 @@ fn a_parquet_file_that_was_cut_short_or_altered_is_never_a_shorter_audience() {
 fn the_hash_of_a_parquet_file_is_of_every_byte() {
     let file = fixture("list.parquet", of_table(&[vec!["1".into()]], 1, Compression::SNAPPY));
     let stored = std::fs::read(&file.path).unwrap();
-    let scan = scan(file.open().unwrap(), &[], 1).unwrap();
+    let scan = scan(file.open().unwrap(), ScanColumns::default(), 1).unwrap();
     assert_eq!((scan.sha256, scan.bytes), (copymill_campaign::sha256_hex(&stored), stored.len() as u64));
 }
 

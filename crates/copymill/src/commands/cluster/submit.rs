@@ -34,6 +34,7 @@ impl Submit {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
         let cluster = Cluster::reach().await?;
         let prepared = prepare(&self.campaign, &places(settings)?).await?;
+        prepared.warnings().iter().for_each(output::warn);
         let office = cluster.ordering().await?;
         let replaces = match &self.replaces {
             Some(named) => Some(cluster.campaign(named).await?),
