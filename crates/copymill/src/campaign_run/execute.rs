@@ -5,6 +5,7 @@ use std::{sync::Arc, time::Duration};
 use anyhow::{Context, anyhow};
 use copymill_broker::{Broker, InProcessBroker};
 use copymill_campaign::{Accepted, CampaignKeys, CampaignState};
+use copymill_engine::EngineInfo;
 use copymill_scheduler::{Ended, Leader, Lease, Notes, Signals, Source, Window};
 use copymill_service::Shutdown;
 use copymill_store::{S3Settings, Store};
@@ -42,7 +43,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     let Work { store, campaign, source, lease, generator, s3, shutdown } = work;
     let broker = InProcessBroker::new();
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let settings = worker_settings(s3);
+    let (settings, chunk_tokens) = (worker_settings(s3), chunk_tokens(generator.engine.info()));
     let worker = Worker::new(store.clone(), shared.clone(), generator, campaign.model.clone(), settings);
     let (draining, drain_seen) = watch::channel(false);
     let (gone, gone_seen) = watch::channel(false);
@@ -70,7 +71,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
         lease: lease.clone(),
         window,
         holds_pilots: false,
-        chunk_tokens: CHUNK_TOKENS,
+        chunk_tokens,
         metrics: Arc::default(),
     };
     let mut signals = Signals { draining: drain_seen, workers_gone: gone_seen, progress };
@@ -88,9 +89,20 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     Ok(ended)
 }
 
-/// Tokens that a chunk may generate at most. On a CPU at 200 tokens/s the two chunks in hand drain within 30 s where
-/// answers take half of their limit.
+/// Tokens that a chunk may generate at most. At 200 tokens/s the two chunks in hand drain within 30 s where answers take
+/// half of their limit.
 const CHUNK_TOKENS: u64 = 6_000;
+/// Parameters of the model that two cores write 200 tokens/s with: GPT-2, measured in `docs/BENCHMARKS.md`.
+const MEASURED_PARAMETERS: u64 = 124_000_000;
+
+/// Tokens that a chunk of this engine may generate. A CPU's speed falls as parameters grow, so that chunks shrink with it,
+/// down to one row; a GPU is faster than any CPU with any model that it holds.
+fn chunk_tokens(engine: &EngineInfo) -> u64 {
+    if !engine.device.starts_with("CPU") {
+        return CHUNK_TOKENS;
+    }
+    (CHUNK_TOKENS * MEASURED_PARAMETERS / engine.parameters.max(1)).clamp(1, CHUNK_TOKENS)
+}
 
 fn worker_settings(s3: S3Settings) -> WorkerSettings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
@@ -101,5 +113,25 @@ fn worker_settings(s3: S3Settings) -> WorkerSettings {
         grace: GRACE,
         store_patience: Patience(Duration::ZERO),
         s3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use copymill_engine::{Engine, ScriptedEngine};
+
+    use super::*;
+
+    #[test]
+    fn a_large_model_on_a_cpu_has_smaller_chunks() {
+        let script = ScriptedEngine::new(1, |_, _| unreachable!("nothing is generated"));
+        let tokens = |device: &str, parameters: u64| {
+            chunk_tokens(&EngineInfo { device: device.into(), parameters, ..script.info().clone() })
+        };
+        assert_eq!(tokens("CPU (two cores)", 4_000_000), CHUNK_TOKENS);
+        assert_eq!(tokens("CPU (two cores)", MEASURED_PARAMETERS), CHUNK_TOKENS);
+        assert_eq!(tokens("CPU (two cores)", 10 * MEASURED_PARAMETERS), CHUNK_TOKENS / 10);
+        assert_eq!(tokens("CPU", u64::MAX), 1);
+        assert_eq!(tokens("CUDA0 (H100, 78 GiB)", 10 * MEASURED_PARAMETERS), CHUNK_TOKENS);
     }
 }
