@@ -120,6 +120,8 @@ fn generate_writes_as_many_texts_as_asked_for_in_valid_utf8() {
     let place = Workplace::new("", "");
     for prompt in ["Intelligent marketing strategy", "智能营销策略"] {
         let run = place.copymill(&["generate", prompt, "--max-tokens", "20", "-n", "5"]).success();
-        assert!(!run.stdout.trim().is_empty());
+        let number = |line: &str| line.strip_prefix('[')?.split(']').next()?.parse::<u32>().ok();
+        let numbers: Vec<u32> = run.stdout.lines().filter_map(number).collect();
+        assert_eq!(numbers, [1, 2, 3, 4, 5], "{}", run.stdout);
     }
 }
