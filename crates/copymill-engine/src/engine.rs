@@ -20,8 +20,14 @@ pub trait Engine: Send + Sync {
     /// [`Generation::finish`]; an error concerns the whole request.
     async fn generate(&self, request: Request) -> Result<Vec<Generation>, EngineError>;
 
-    /// A snapshot of the counters; cheap enough for every scrape and heartbeat.
+    /// A snapshot of the counters; cheap enough for every scrape and heartbeat, and asks nothing of the device.
     fn stats(&self) -> EngineStats;
+
+    /// Memory of the device, in use by anybody and in all, in bytes; none where the backend does not tell. Asks the driver,
+    /// so it may block as long as a device that hangs.
+    fn device_memory(&self) -> Option<(u64, u64)> {
+        None
+    }
 }
 
 /// What an engine is and what it was set to; constant while it lives.
@@ -91,10 +97,6 @@ pub struct EngineStats {
     pub running: u32,
     /// Variants that wait for a slot at the moment.
     pub queued: u32,
-    /// Memory of the device, in use by anybody and in all, in bytes; none where the backend does not tell.
-    pub device_memory: Option<(u64, u64)>,
-    /// Whether it takes no request any more, because its device kept failing: only a new engine helps.
-    pub is_stopped: bool,
     /// When a batch was last decoded, or the engine last had nothing to do.
     pub last_progress: Instant,
 }

@@ -21,7 +21,7 @@ use axum::{
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use copymill_service::Shutdown;
+use copymill_service::{Shutdown, admin::Vitals};
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::Semaphore};
 
@@ -43,12 +43,18 @@ pub struct Port {
     pub models: Vec<String>,
     checking: Semaphore,
     metrics: Arc<SchedulerMetrics>,
+    vitals: Arc<dyn Vitals>,
 }
 
 impl Port {
     /// A port without requests yet.
-    pub fn new(office: Office, places: Places, models: Vec<String>, metrics: Arc<SchedulerMetrics>) -> Self {
-        Self { office, places, models, checking: Semaphore::new(CHECKED_AT_ONCE), metrics }
+    pub fn new(
+        office: Office,
+        places: Places,
+        models: Vec<String>,
+        (metrics, vitals): (Arc<SchedulerMetrics>, Arc<dyn Vitals>),
+    ) -> Self {
+        Self { office, places, models, checking: Semaphore::new(CHECKED_AT_ONCE), metrics, vitals }
     }
 
     /// Serves an address until the process drains.

@@ -6,7 +6,7 @@ use std::{
 };
 
 use copymill_broker::{BROKER_OPERATIONS, BROKER_RESULTS, LinkState};
-use copymill_campaign::OutcomeCounts;
+use copymill_campaign::{Outcome, OutcomeCounts};
 use copymill_service::metrics::raise;
 use copymill_store::{STORE_OPERATIONS, STORE_RESULTS};
 
@@ -29,7 +29,6 @@ pub(crate) const STATES: [&str; 12] = [
 ];
 const CHUNKS: [&str; 4] = ["waiting", "published", "running", "done"];
 const AGAIN: [&str; 4] = ["silent", "lost", "returned", "failed"];
-const OUTCOMES: [&str; 5] = ["generated", "fallback", "rejected", "suppressed", "invalid"];
 const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
 
 copymill_service::metrics! {
@@ -68,7 +67,7 @@ copymill_service::metrics! {
         /// Chunks that go to the queue again, by why: their worker fell silent, the queue lost them, they came back or failed.
         republished_chunks_total: IntCounter["reason" = AGAIN],
         /// Messages of chunks that ended, by outcome.
-        messages_total: IntCounter["outcome" = OUTCOMES],
+        messages_total: IntCounter["outcome" = Outcome::ALL.map(Outcome::as_str)],
         /// Time of a chunk from its publishing to its end.
         chunk_turnaround_seconds: Histogram(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
         /// Time from a worker's report to its effect, by both clocks.
@@ -148,9 +147,8 @@ impl SchedulerMetrics {
 
     /// Counts the messages of a chunk that ended.
     pub(crate) fn messages(&self, outcomes: OutcomeCounts) {
-        let OutcomeCounts { generated, fallback, rejected, suppressed, invalid, .. } = outcomes;
-        for (outcome, count) in OUTCOMES.iter().zip([generated, fallback, rejected, suppressed, invalid]) {
-            self.series.messages_total.of([outcome]).inc_by(count);
+        for outcome in Outcome::ALL {
+            self.series.messages_total.of([outcome.as_str()]).inc_by(outcomes.get(outcome));
         }
     }
 

@@ -15,10 +15,7 @@ use copymill_service::{
 use copymill_store::S3Settings;
 use copymill_suppression::Lists;
 
-use crate::{
-    Places, demand::Assumptions, desk::Desk, http::Port, lease::Lease, metrics::SchedulerMetrics,
-    office::Office,
-};
+use crate::{Places, demand::Assumptions, desk::Desk, http::Port, lease::Lease, office::Office};
 pub use settings::{SchedulerSection, Settings};
 use vitals::Vitals;
 
@@ -34,6 +31,9 @@ pub async fn main() -> ExitCode {
         settings: "  COPYMILL_SCHEDULER__SCRATCH folder for audiences while they are read\n  \
                    COPYMILL_SCHEDULER__WINDOW  chunks of one model that are published at once\n  \
                    COPYMILL_SCHEDULER__CHUNK_TOKENS  tokens of one chunk: what a worker writes in about a minute\n  \
+                   COPYMILL_SCHEDULER__WORKER_START_S  seconds from when a worker is asked for to its first chunk: for predictions\n  \
+                   COPYMILL_SCHEDULER__HORIZON_S  seconds within which a campaign without a deadline shall be done\n  \
+                   COPYMILL_SCHEDULER__ASSUMED_TOKENS_PER_S  tokens a second of a worker, until one was measured\n  \
                    COPYMILL_SCHEDULER__HTTP    address of the HTTP port, 127.0.0.1:8080 where it is not set; none for no port\n  \
                    COPYMILL_SCHEDULER__HTTP_MODELS   models that campaigns over HTTP may name: [demo] where it is not set\n  \
                    COPYMILL_SCHEDULER__CACHE   folder for these models",
@@ -71,7 +71,7 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     tracing::info!(store = settings.store.url, broker = broker.describe(), "connected");
     tokio::try_join!(
         take_turns(&desk, shutdown.clone()),
-        serve((section, vitals.metrics()), office, settings.store.s3, shutdown)
+        serve((section, vitals), office, settings.store.s3, shutdown)
     )?;
     broker.close().await;
     Ok(())
@@ -79,7 +79,7 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
 
 /// Serves HTTP, where the settings name an address.
 async fn serve(
-    (section, metrics): (SchedulerSection, Arc<SchedulerMetrics>),
+    (section, vitals): (SchedulerSection, Vitals),
     office: Office,
     s3: S3Settings,
     shutdown: Shutdown,
@@ -89,7 +89,7 @@ async fn serve(
         return Ok(());
     }
     let places = Places { cache, cache_bytes: CACHE_BYTES, scratch, s3 };
-    Port::new(office, places, http_models, metrics).serve(&http, shutdown).await
+    Port::new(office, places, http_models, (vitals.metrics(), vitals.answers())).serve(&http, shutdown).await
 }
 
 /// Stands by until it may lead, leads until it may not, and so on.

@@ -48,7 +48,7 @@ pub trait Vitals: Send + Sync + 'static {
     /// What the process waits for before it can work; none where it can.
     async fn unready(&self) -> Option<String>;
 
-    /// Every series in Prometheus' text format.
+    /// Every series in Prometheus' text format; may block.
     fn metrics(&self) -> String;
 }
 
@@ -93,7 +93,7 @@ async fn answer(request: Request<Incoming>, vitals: Arc<dyn Vitals>) -> Result<R
         _ if !is_read => (StatusCode::METHOD_NOT_ALLOWED, "this port is only read\n".to_owned()),
         "/healthz" => verdict(vitals.stuck()),
         "/readyz" => verdict(vitals.unready().await),
-        "/metrics" => (StatusCode::OK, vitals.metrics()),
+        "/metrics" => measured(vitals).await,
         _ => (StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n".to_owned()),
     };
     let mut response = Response::new(body);
@@ -101,6 +101,14 @@ async fn answer(request: Request<Incoming>, vitals: Arc<dyn Vitals>) -> Result<R
     let text = hyper::header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
     response.headers_mut().insert(CONTENT_TYPE, text);
     Ok(response)
+}
+
+/// What is measured; a driver that is asked for memory may take its time.
+async fn measured(vitals: Arc<dyn Vitals>) -> (StatusCode, String) {
+    match tokio::task::spawn_blocking(move || vitals.metrics()).await {
+        Ok(metrics) => (StatusCode::OK, metrics),
+        Err(_) => (StatusCode::INTERNAL_SERVER_ERROR, "what is measured could not be said\n".to_owned()),
+    }
 }
 
 fn verdict(problem: Option<String>) -> (StatusCode, String) {

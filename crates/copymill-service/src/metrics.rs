@@ -8,6 +8,8 @@ mod declare;
 mod description;
 mod family;
 
+use std::{sync::Arc, time::Duration};
+
 use prometheus::core::Collector;
 pub use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 use prometheus::{HistogramOpts, Opts, TextEncoder};
@@ -62,6 +64,18 @@ impl<M: Metric> Field for M {
         registry.register(Box::new(M::clone(&metric))).expect("the fields of one struct differ in name");
         metric
     }
+}
+
+/// Is told the operation of a call, its result, and how long it took.
+pub type CallObserver = Arc<dyn Fn(&'static str, &'static str, Duration) + Send + Sync>;
+
+/// Counts calls by operation and result, and times them by operation.
+pub fn observer(total: &Family<IntCounter>, seconds: &Family<Histogram>) -> CallObserver {
+    let (total, seconds) = (total.clone(), seconds.clone());
+    Arc::new(move |operation, result, took| {
+        total.of([operation, result]).inc();
+        seconds.of([operation]).observe(took.as_secs_f64());
+    })
 }
 
 /// Moves a counter up to a total that is counted elsewhere; one that is behind stays.

@@ -28,4 +28,4 @@ pub use packed::{
 };
 pub use probe::{ProbeError, probe};
 pub use s3::{FetchError, S3Object, S3Settings, S3Store, Version, free_bytes};
-pub use store::{Condition, Listed, Object, Put, Store, StoreError};
+pub use store::{Condition, Listed, Object, Put, Store, StoreError, answers};

@@ -1,6 +1,6 @@
 //! The seam: what Copymill needs of an object store, in our words.
 
-use std::path::Path;
+use std::{path::Path, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -38,6 +38,15 @@ pub trait Store: Send + Sync {
 
     /// Says where the store is, for messages to people.
     fn describe(&self) -> String;
+}
+
+/// The store answers within this, or it counts as one that does not.
+const ANSWERS: Duration = Duration::from_secs(3);
+
+/// Whether a store answers, and soon.
+pub async fn answers(store: &dyn Store) -> bool {
+    // Any key will do, whether it is there or not.
+    matches!(tokio::time::timeout(ANSWERS, store.head("leader.json")).await, Ok(Ok(_)))
 }
 
 /// An object that was read.

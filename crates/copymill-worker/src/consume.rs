@@ -1,6 +1,9 @@
 //! Consuming chunk jobs: take only what can start now, acknowledge last, drain on stop.
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{Arc, Mutex},
+    time::Duration,
+};
 
 use copymill_broker::{Broker, BrokerError};
 use copymill_campaign::{ModelPin, VARIANTS_MAX, jobs_queue};
@@ -35,6 +38,19 @@ pub struct WorkerSettings {
     pub s3: S3Settings,
 }
 
+/// Why a worker ended.
+#[derive(Debug, thiserror::Error)]
+pub enum WorkerError {
+    /// The broker failed it.
+    #[error(transparent)]
+    Broker(#[from] BrokerError),
+    /// Its engine takes no requests any more. What it had in hand goes back to its queue, under suspicion.
+    #[error(
+        "the engine has stopped, because its device kept failing; the lines above say how. Start again, or look at the device"
+    )]
+    EngineStopped,
+}
+
 /// Works on the chunks of one model.
 pub struct Worker {
     store: Arc<dyn Store>,
@@ -57,7 +73,7 @@ impl Worker {
     }
 
     /// Consumes until the process drains, then finishes what it holds within the grace period; the rest goes back.
-    pub async fn run(self, shutdown: Shutdown) -> Result<(), BrokerError> {
+    pub async fn run(self, shutdown: Shutdown) -> Result<(), WorkerError> {
         let WorkerSettings { name, chunks_in_hand, merges_at_once, grace, store_patience, s3 } =
             self.settings;
         let slots = self.generator.engine.info().slots as usize;
@@ -92,6 +108,7 @@ impl Worker {
             messages: Semaphore::new((2 * slots).max(VARIANTS_MAX as usize)),
             merges: Semaphore::new(merges_at_once),
             turn: RwLock::new(()),
+            inline_note: Mutex::default(),
             hands,
             name,
         });
@@ -125,8 +142,8 @@ impl Worker {
     }
 }
 
-/// A chunk's task ended: a broker that fails ends the worker; a panic in one chunk was a bug, and ends it too.
-fn settled(ended: Result<Result<(), BrokerError>, tokio::task::JoinError>) -> Result<(), BrokerError> {
+/// A chunk's task ended: a broker that fails ends the worker, and so does an engine that stopped; a panic in one chunk was a bug, and ends it too.
+fn settled(ended: Result<Result<(), WorkerError>, tokio::task::JoinError>) -> Result<(), WorkerError> {
     match ended {
         Ok(result) => result,
         Err(error) if error.is_panic() => std::panic::resume_unwind(error.into_panic()),

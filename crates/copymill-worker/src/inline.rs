@@ -20,6 +20,10 @@ use futures::future::try_join_all;
 use tokio::sync::Semaphore;
 
 use crate::{
+    consume::WorkerError,
+    workbench::{forgiving, has_stopped},
+};
+use crate::{
     output::{OutputObject, message_line},
     patience::Patience,
     settle::{Generator, Rules, Settled, Subject},
@@ -66,16 +70,15 @@ impl InlineJobs {
     /// Takes a delivery that is no chunk job. `room` holds a permit per message that may be under way.
     ///
     /// Where this is dropped half-way, the delivery goes back to its queue.
-    pub(crate) async fn take(&self, delivery: Delivery, room: &Semaphore) -> Result<(), BrokerError> {
+    pub(crate) async fn take(&self, delivery: Delivery, room: &Semaphore) -> Result<(), WorkerError> {
         let to = delivery.properties.reply_to.clone().filter(|to| !to.queue.is_empty());
         if let Some(to) = to.as_ref().filter(|to| to.queue.starts_with(OWN_QUEUES_PREFIX)) {
             let queue = &to.queue;
-            return delivery
-                .dead_letter(&format!("answers do not go to {queue:?}, a queue of Copymill itself"))
-                .await;
+            let reason = format!("answers do not go to {queue:?}, a queue of Copymill itself");
+            return Ok(forgiving(delivery.dead_letter(&reason).await)?);
         }
         let message_id = delivery.properties.message_id.clone().filter(|id| !id.is_empty());
-        match self.work(delivery.body.clone(), message_id.clone(), room).await {
+        let settled = match self.work(delivery.body.clone(), message_id.clone(), room).await {
             Ok((answer, result)) => {
                 self.count(result);
                 self.answer(to.as_ref(), &answer).await;
@@ -87,12 +90,14 @@ impl InlineJobs {
                 self.answer(to.as_ref(), &answer).await;
                 delivery.dead_letter(&reason).await
             }
+            Err(Failure::Passing(error)) if has_stopped(&error) => return Err(WorkerError::EngineStopped),
             Err(Failure::Passing(error)) => {
                 self.count("failed");
                 tracing::warn!(error = format!("{error:#}"), "an inline job goes back to its queue");
                 delivery.requeue().await
             }
-        }
+        };
+        Ok(forgiving(settled)?)
     }
 
     fn count(&self, result: &str) {

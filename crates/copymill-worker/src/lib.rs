@@ -23,7 +23,7 @@ mod watchdog;
 mod workbench;
 
 pub use campaigns::{CampaignCache, LoadedCampaign};
-pub use consume::{Worker, WorkerSettings};
+pub use consume::{Worker, WorkerError, WorkerSettings};
 pub use model::{LoadedModel, load_model};
 pub use patience::Patience;
 pub use progress::{Progress, ProgressSnapshot};

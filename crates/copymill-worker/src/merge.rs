@@ -7,7 +7,7 @@ use crate::{
     campaigns::{LoadedCampaign, SegmentCopies, SegmentCopy},
     output::{OutputObject, message_line},
     progress::Progress,
-    settle::{Settled, blame},
+    settle::{Settled, fill},
 };
 
 /// What the rows of a chunk are merged with.
@@ -72,25 +72,13 @@ pub(crate) fn merge_row(
     };
     let mut line = merged_line(campaign, row, copy, segment);
     let Some(text) = &copy.copy else { return (line, None) };
-    let merged = campaign.content.merge(text, &row.values, line.attempt);
-    if merged.reasons.is_empty() {
-        return (line, Some(merged.rendered_json));
+    let filled = fill(&campaign.content, (text, line.outcome), &row.values, line.attempt);
+    if filled.outcome != line.outcome {
+        line.outcome = filled.outcome;
+        line.content = filled.copy.map(|copy| crate::output::raw(copy.content_json()));
     }
-    line.outcome = blame(&merged.reasons);
-    line.reasons.extend(merged.reasons);
-    line.content = None;
-    let Some(fallback) = campaign.content.fallback().filter(|_| copy.line.outcome == Outcome::Generated)
-    else {
-        return (line, None);
-    };
-    let merged = campaign.content.merge(fallback, &row.values, line.attempt);
-    if !merged.reasons.is_empty() {
-        line.reasons.extend(merged.reasons);
-        return (line, None);
-    }
-    line.outcome = Outcome::Fallback;
-    line.content = Some(crate::output::raw(fallback.content_json()));
-    (line, Some(merged.rendered_json))
+    line.reasons.extend(filled.reasons);
+    (line, filled.rendered)
 }
 
 /// The line of a merged message before the row's own checks; its tokens are counted with the segment.

@@ -4,48 +4,32 @@ use std::time::{Duration, Instant};
 
 use copymill_broker::{BROKER_OPERATIONS, BROKER_RESULTS, LinkState};
 use copymill_campaign::{Outcome, Reason};
-use copymill_content::CHECKS;
+use copymill_content::{CHECKS, Kind};
 use copymill_engine::{EngineInfo, EngineStats, Generation};
 use copymill_service::metrics::raise;
 use copymill_store::{STORE_OPERATIONS, STORE_RESULTS};
 
-/// The kinds that are shipped; what users add is `other`.
-const KINDS: [&str; 9] = [
-    "email",
-    "google_rsa",
-    "social_post",
-    "sms",
-    "product_description",
-    "press_release",
-    "seo_article",
-    "text",
-    OTHER,
-];
-const OUTCOMES: [&str; 5] = ["generated", "fallback", "rejected", "suppressed", "invalid"];
+/// What is in no list.
+const OTHER: &str = "other";
+/// The one failure of an attempt that no check of the copy finds.
+const ENGINE_FAILED: &str = "engine_failed";
 const CHUNK_RESULTS: [&str; 4] = ["done", "returned", "split", "failed"];
 const INLINE_RESULTS: [&str; 4] = ["done", "replayed", "refused", "failed"];
-/// Codes of failures that no check of the copy finds.
-const OTHER_CODES: [&str; 8] = [
-    "engine_failed",
-    "prompt_too_long",
-    "prompt_failed",
-    "unsafe_prompt",
-    "segment_missing",
-    "segment_rejected",
-    "kills_workers",
-    OTHER,
-];
-const OTHER: &str = "other";
+
+/// The kinds that are shipped, and one word for those that users add.
+fn kinds() -> Vec<&'static str> {
+    Kind::built_in_names().chain([OTHER]).collect()
+}
 
 fn codes() -> Vec<&'static str> {
-    CHECKS.iter().map(|(code, _)| *code).chain(OTHER_CODES).collect()
+    CHECKS.iter().map(|(code, _)| *code).chain([ENGINE_FAILED, OTHER]).collect()
 }
 
 copymill_service::metrics! {
     /// What a worker measures.
     pub struct WorkerMetrics("copymill_worker") {
         /// Messages that ended, by the kind of the campaign and how.
-        messages_total: IntCounter["kind" = KINDS; "outcome" = OUTCOMES],
+        messages_total: IntCounter["kind" = kinds(); "outcome" = Outcome::ALL.map(Outcome::as_str)],
         /// Failed checks of attempts, by the code of docs/CHECKS.md.
         check_failures_total: IntCounter["code" = codes()],
         /// Attempts that a message took until it ended.
@@ -130,18 +114,18 @@ copymill_service::metrics! {
 impl WorkerMetrics {
     /// Counts a message that ended after so many attempts; 0 where none was made.
     pub(crate) fn message(&self, kind: &str, outcome: Outcome, attempts: u32) {
-        let kind = if KINDS.contains(&kind) { kind } else { OTHER };
+        let kind = Kind::built_in_names().find(|built_in| *built_in == kind).unwrap_or(OTHER);
         self.messages_total.of([kind, outcome.as_str()]).inc();
         if attempts > 0 {
             self.message_attempts.observe(f64::from(attempts));
         }
     }
 
-    /// Counts failed checks.
+    /// Counts failed checks of attempts; why a row had none is no check.
     pub(crate) fn failures(&self, reasons: &[Reason]) {
-        for reason in reasons {
+        for reason in reasons.iter().filter(|reason| reason.attempt > 0) {
             let code = reason.code.as_str();
-            let is_known = OTHER_CODES.contains(&code) || CHECKS.iter().any(|(known, _)| *known == code);
+            let is_known = code == ENGINE_FAILED || CHECKS.iter().any(|(known, _)| *known == code);
             self.check_failures_total.of([if is_known { code } else { OTHER }]).inc();
         }
     }
@@ -183,10 +167,13 @@ impl WorkerMetrics {
         self.requests_waiting.set(stats.queued.into());
         self.kv_cells_used.set(stats.cells_used.into());
         self.kv_cells.set(stats.cells_capacity.into());
-        let (used, total) = stats.device_memory.unwrap_or_default();
+        self.engine_idle_seconds.set(idle(stats).as_secs_f64());
+    }
+
+    /// Takes over how much of the device's memory is used, and how much there is.
+    pub(crate) fn device_memory(&self, (used, total): (u64, u64)) {
         self.device_memory_used_bytes.set(i64::try_from(used).unwrap_or(i64::MAX));
         self.device_memory_bytes.set(i64::try_from(total).unwrap_or(i64::MAX));
-        self.engine_idle_seconds.set(idle(stats).as_secs_f64());
     }
 
     /// Takes the state of the connection over.

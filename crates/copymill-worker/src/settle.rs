@@ -329,32 +329,54 @@ fn give_up(rules: &Rules<'_>, subject: &Subject<'_>, failed: &[Reason], settled:
     settled.outcome = Outcome::Fallback;
 }
 
+/// How a row ends whose copy is that of its segment.
+pub(crate) struct Filled<'a> {
+    pub(crate) outcome: Outcome,
+    /// What stands in the place of the segment's copy; the copy itself where the outcome is the segment's.
+    pub(crate) copy: Option<&'a Copy>,
+    pub(crate) rendered: Option<String>,
+    pub(crate) reasons: Vec<Reason>,
+}
+
 /// Fills a segment's copy in for a row. Where the row's own values stand in the way, it is settled alone: by the fallback,
 /// if there is one that passes, else as invalid or rejected.
+pub(crate) fn fill<'a>(
+    content: &'a Content,
+    (copy, outcome): (&'a Copy, Outcome),
+    values: &[String],
+    attempt: u32,
+) -> Filled<'a> {
+    let merged = content.merge(copy, values, attempt);
+    if merged.reasons.is_empty() {
+        let rendered = Some(merged.rendered_json);
+        return Filled { outcome, copy: Some(copy), rendered, reasons: Vec::new() };
+    }
+    let mut reasons = merged.reasons;
+    let alone = Filled { outcome: blame(&reasons), copy: None, rendered: None, reasons: Vec::new() };
+    let Some(fallback) = content.fallback().filter(|_| outcome == Outcome::Generated) else {
+        return Filled { reasons, ..alone };
+    };
+    let merged = content.merge(fallback, values, attempt);
+    if merged.reasons.is_empty() {
+        let rendered = Some(merged.rendered_json);
+        return Filled { outcome: Outcome::Fallback, copy: Some(fallback), rendered, reasons };
+    }
+    reasons.extend(merged.reasons);
+    Filled { reasons, ..alone }
+}
+
+/// Fills the copy of a segment that was settled in for a row, as a merge does.
 pub fn fill_in(content: &Content, values: &[String], settled: &mut Settled) {
-    let Some(copy) = settled.copy.clone() else { return };
-    let merged = content.merge(&copy, values, settled.attempt);
-    if merged.reasons.is_empty() {
-        settled.rendered = Some(merged.rendered_json);
-        return;
-    }
-    let was_generated = settled.outcome == Outcome::Generated;
-    settled.copy = None;
-    settled.outcome = blame(&merged.reasons);
-    settled.reasons.extend(merged.reasons);
-    let Some(fallback) = content.fallback().filter(|_| was_generated) else { return };
-    let merged = content.merge(fallback, values, settled.attempt);
-    if merged.reasons.is_empty() {
-        settled.copy = Some(Arc::new(fallback.clone()));
-        settled.rendered = Some(merged.rendered_json);
-        settled.outcome = Outcome::Fallback;
-    } else {
-        settled.reasons.extend(merged.reasons);
-    }
+    let Some(copy) = settled.copy.take() else { return };
+    let filled = fill(content, (&copy, settled.outcome), values, settled.attempt);
+    settled.outcome = filled.outcome;
+    settled.rendered = filled.rendered;
+    settled.reasons.extend(filled.reasons);
+    settled.copy = filled.copy.map(|copy| Arc::new(copy.clone()));
 }
 
 /// Invalid where only the recipient's own values stood in the way, else rejected.
-pub(crate) fn blame(failed: &[Reason]) -> Outcome {
+fn blame(failed: &[Reason]) -> Outcome {
     let in_values = |reason: &Reason| VALUE_CODES.contains(&reason.code.as_str());
     if failed.iter().all(in_values) { Outcome::Invalid } else { Outcome::Rejected }
 }

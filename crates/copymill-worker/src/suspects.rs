@@ -4,7 +4,9 @@
 //! of one row is that row's end. Nothing depends on what the broker counts.
 
 use bytes::Bytes;
-use copymill_campaign::{CampaignKeys, ChunkJob, Reason, RowStatus, encode_split, inline_attempts_prefix};
+use copymill_campaign::{
+    CampaignKeys, ChunkJob, Reason, RowStatus, encode_split, inline_attempts_prefix, inline_key,
+};
 use copymill_store::{Condition, Put, Store};
 use serde_json::json;
 
@@ -15,13 +17,13 @@ const BEGINNINGS: usize = 2;
 /// The same for a part of a chunk, which is under suspicion already.
 const BEGINNINGS_OF_A_PART: usize = 1;
 
-/// What is to be done with a chunk that is under suspicion.
+/// What is to be done with a chunk or an inline job that is under suspicion.
 pub(crate) enum Verdict {
     /// It is tried; the key of the note that says so.
     Try(String),
     /// Its output object is there: it was split, now or before, or a worker that was late has finished it.
     Stored,
-    /// It is one row, which is given up.
+    /// It is one row, or an inline job, which is given up.
     GiveUp,
 }
 
@@ -57,17 +59,19 @@ pub(crate) async fn examine(store: &dyn Store, chunk: &Chunk) -> anyhow::Result<
     Ok(Verdict::Stored)
 }
 
-/// The same for an inline job, which is whole or nothing: the key of the note that says it begins again, or none where it
-/// is not tried any more.
-pub(crate) async fn examine_inline(store: &dyn Store, message_id: &str) -> anyhow::Result<Option<String>> {
+/// The same for an inline job, which is whole or nothing.
+pub(crate) async fn examine_inline(store: &dyn Store, message_id: &str) -> anyhow::Result<Verdict> {
+    if store.head(&inline_key(message_id)).await?.is_some() {
+        return Ok(Verdict::Stored);
+    }
     let prefix = inline_attempts_prefix(message_id);
     let begun = store.list(&prefix, None).await?.len();
     if begun >= BEGINNINGS {
-        return Ok(None);
+        return Ok(Verdict::GiveUp);
     }
     let key = format!("{prefix}{}", begun + 1);
     store.put(&key, note(), Condition::IfAbsent).await?;
-    Ok(Some(key))
+    Ok(Verdict::Try(key))
 }
 
 /// Removes the note of a beginning that had an end, good or bad. Where it stays, the worst is an early split.

@@ -1,5 +1,4 @@
-//! Ends the process where the engine stands still or has stopped: a device that hangs or keeps failing is mended by
-//! nothing else.
+//! Ends the process where the engine stands still: a device that hangs is mended by nothing else.
 
 use std::{
     sync::{Arc, Weak},
@@ -13,7 +12,7 @@ const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// Watches an engine, on a thread that nothing else shares, for as long as it is used.
 ///
-/// An engine that has stopped, or has work and makes no progress for `patience`, ends the process at once: destructors would wait for the
+/// An engine that has work and makes no progress for `patience` ends the process at once: destructors would wait for the
 /// device that hangs. The chunks in hand go to other workers, under suspicion.
 pub(crate) fn watch(engine: &Arc<dyn Engine>, patience: Duration) -> std::io::Result<()> {
     let engine = Arc::downgrade(engine);
@@ -24,12 +23,6 @@ pub(crate) fn watch(engine: &Arc<dyn Engine>, patience: Duration) -> std::io::Re
 fn while_used(engine: &Weak<dyn Engine>, patience: Duration) {
     while let Some(engine) = engine.upgrade() {
         let stats = engine.stats();
-        if stats.is_stopped {
-            tracing::error!(
-                "the engine has stopped, because its device kept failing: the process ends, so that it is started again"
-            );
-            std::process::abort();
-        }
         let standing = stats.last_progress.elapsed();
         if standing > patience {
             tracing::error!(

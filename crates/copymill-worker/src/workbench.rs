@@ -1,6 +1,9 @@
 //! What happens to a chunk between its delivery and its acknowledgement.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Instant,
+};
 
 use anyhow::Context;
 use copymill_broker::{Broker, BrokerError, Consumer, Delivery, Message, Properties};
@@ -14,6 +17,7 @@ use tracing::Instrument;
 use crate::{
     campaigns::CampaignCache,
     chunk::{self, Chunk, Stored, Storing},
+    consume::WorkerError,
     hands::{Hands, Held},
     inline::InlineJobs,
     settle::Generator,
@@ -33,6 +37,8 @@ pub(crate) struct Workbench {
     pub(crate) merges: Semaphore,
     /// Chunks under suspicion have it alone, the others together.
     pub(crate) turn: RwLock<()>,
+    /// Key of the note about the inline job that has the turn alone.
+    pub(crate) inline_note: Mutex<Option<String>>,
     pub(crate) hands: Arc<Hands>,
     pub(crate) name: String,
     pub(crate) storing: Storing,
@@ -63,30 +69,33 @@ impl Workbench {
     }
 
     /// Works on a delivery to its end: output stored, leader told, acknowledged.
-    pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), BrokerError> {
+    pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), WorkerError> {
         match serde_json::from_slice::<ChunkJob>(&delivery.body) {
             Ok(job) => {
                 let span = tracing::debug_span!("chunk", campaign.id = %job.campaign, chunk.id = %job.chunk);
                 traces::follow(&span, delivery.properties.trace.as_deref());
                 self.take_chunk(job, delivery).instrument(span).await
             }
-            Err(_) => forgiving(self.take_inline(delivery).await),
+            Err(_) => self.take_inline(delivery).await,
         }
     }
 
-    async fn take_chunk(&self, job: ChunkJob, delivery: Delivery) -> Result<(), BrokerError> {
+    async fn take_chunk(&self, job: ChunkJob, delivery: Delivery) -> Result<(), WorkerError> {
         let is_suspect = suspects::is_suspect(&job, delivery.redelivered);
         let metrics = &self.generator.progress.metrics;
         metrics.redeliveries_total.inc_by(delivery.redelivered.into());
         let held = match self.hands.take(&job, delivery) {
             Ok(held) => held,
-            Err(earlier) => return forgiving(earlier.ack().await),
+            Err(earlier) => return Ok(forgiving(earlier.ack().await)?),
         };
         let begun = Instant::now();
         metrics.chunks_in_hand.inc();
         tracing::info!(campaign = %job.campaign, chunk = %job.chunk, kind = ?job.kind, suspect = is_suspect, "a chunk is begun");
         self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
         let worked = self.work_unless_cancelled(&job, &held, is_suspect).await;
+        if worked.as_ref().is_err_and(has_stopped) {
+            return Err(WorkerError::EngineStopped);
+        }
         if let Some(note) = held.beginning() {
             suspects::forget(self.store.as_ref(), &note).await;
         }
@@ -95,7 +104,7 @@ impl Workbench {
         self.note_end(&event, begun);
         self.tell(&event).await?;
         match held.put_down() {
-            Some(delivery) => forgiving(delivery.ack().await),
+            Some(delivery) => Ok(forgiving(delivery.ack().await)?),
             None => Ok(()),
         }
     }
@@ -110,7 +119,7 @@ impl Workbench {
 
     /// Works on what is no chunk: an inline job that came back by itself may have killed its worker, and has the engine
     /// alone.
-    async fn take_inline(&self, delivery: Delivery) -> Result<(), BrokerError> {
+    async fn take_inline(&self, delivery: Delivery) -> Result<(), WorkerError> {
         let message_id =
             delivery.properties.message_id.clone().filter(|id| delivery.redelivered && !id.is_empty());
         let Some(message_id) = message_id else {
@@ -121,17 +130,26 @@ impl Workbench {
         let examined =
             self.storing.patience.with(|| suspects::examine_inline(self.store.as_ref(), &message_id));
         match examined.await {
-            Ok(Some(note)) => {
+            Ok(Verdict::Stored) => self.inline.take(delivery, &self.messages).await,
+            Ok(Verdict::Try(note)) => {
+                *self.inline_note() = Some(note.clone());
                 let taken = self.inline.take(delivery, &self.messages).await;
-                suspects::forget(self.store.as_ref(), &note).await;
+                if !matches!(taken, Err(WorkerError::EngineStopped)) {
+                    suspects::forget(self.store.as_ref(), &note).await;
+                }
+                *self.inline_note() = None;
                 taken
             }
-            Ok(None) => self.inline.give_up(delivery).await,
+            Ok(Verdict::GiveUp) => Ok(forgiving(self.inline.give_up(delivery).await)?),
             Err(error) => {
                 tracing::warn!(error = format!("{error:#}"), "an inline job goes back to its queue");
-                delivery.requeue().await
+                Ok(forgiving(delivery.requeue().await)?)
             }
         }
+    }
+
+    fn inline_note(&self) -> MutexGuard<'_, Option<String>> {
+        self.inline_note.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     async fn work_unless_cancelled(
@@ -208,6 +226,10 @@ impl Workbench {
     /// Gives every chunk in hand back to the leader: told first, acknowledged then. Not requeued, because a chunk that
     /// comes back by itself is under suspicion.
     pub(crate) async fn hand_back(&self) {
+        let inline_note = self.inline_note().take();
+        if let Some(note) = inline_note {
+            suspects::forget(self.store.as_ref(), &note).await;
+        }
         for held in self.hands.empty() {
             if let Some(note) = held.beginning {
                 suspects::forget(self.store.as_ref(), &note).await;
@@ -234,13 +256,16 @@ fn event(job: ChunkJob, worked: anyhow::Result<Worked>) -> Event {
         Ok(Worked::Stored(Stored::Lines(result))) => Event::Done { job, result },
         Ok(Worked::Stored(Stored::Split)) => Event::Split { job },
         Ok(Worked::Returned) => Event::Returned { job },
-        // No fault of the chunk; the watchdog ends this process.
-        Err(error) if matches!(error.downcast_ref(), Some(EngineError::Stopped)) => Event::Returned { job },
         Err(error) => {
             let is_final = matches!(error.downcast_ref(), Some(StoreError::Full { .. }));
             Event::Failed { job, reason: format!("{error:#}"), is_final }
         }
     }
+}
+
+/// Whether work failed because the engine takes no requests any more.
+pub(crate) fn has_stopped(error: &anyhow::Error) -> bool {
+    matches!(error.downcast_ref(), Some(EngineError::Stopped))
 }
 
 /// A message that says when it was sent, and what it belongs to.
@@ -251,7 +276,7 @@ fn followed(body: Vec<u8>) -> Message {
 }
 
 /// A delivery that went back to its queue meanwhile comes again, to somebody who finds its output.
-fn forgiving(settled: Result<(), BrokerError>) -> Result<(), BrokerError> {
+pub(crate) fn forgiving(settled: Result<(), BrokerError>) -> Result<(), BrokerError> {
     match settled {
         Err(error) if error.is_returned => {
             tracing::info!(%error, "a chunk was delivered over a connection that is gone; it will come again");

@@ -1,9 +1,16 @@
 //! A worker as it is, with answers from a script in place of a model: for tests of what kills workers, and for
 //! measuring everything but the model. What the script does stands in `SCRIPT_…` variables.
 
-use std::{process::ExitCode, sync::Arc, time::Duration};
+use std::{
+    process::ExitCode,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::Duration,
+};
 
-use copymill_engine::{ByteTokenizer, Request, ScriptedAnswer, ScriptedEngine};
+use copymill_engine::{ByteTokenizer, EngineError, Request, ScriptedAnswer, ScriptedEngine};
 use copymill_model::{ModelHeader, find_model};
 use copymill_service::process::{self, Program};
 use copymill_tokenizer::PromptEncoder;
@@ -17,7 +24,8 @@ const PROGRAM: Program = Program {
     settings: "  SCRIPT_ANSWER    the text of every answer\n  SCRIPT_SLOTS     answers at once\n  \
                SCRIPT_DELAY_MS  how long an answer takes\n  SCRIPT_KILLED_BY a prompt with this text ends the process\n  \
                SCRIPT_STUCK_AT  a prompt with this text is never answered\n  \
-               SCRIPT_EMPTY_AT  a prompt with this text is answered with nothing",
+               SCRIPT_EMPTY_AT  a prompt with this text is answered with nothing\n  \
+               SCRIPT_STOPPED_BY  after a prompt with this text the engine takes no other",
 };
 
 /// An answer that passes the checks of a social post.
@@ -51,17 +59,24 @@ fn engine() -> anyhow::Result<ScriptedEngine> {
     let answer = variable("SCRIPT_ANSWER").unwrap_or_else(|| POST.to_owned());
     let delay = Duration::from_millis(number("SCRIPT_DELAY_MS", 0)?.into());
     let (killed_by, stuck_at) = (variable("SCRIPT_KILLED_BY"), variable("SCRIPT_STUCK_AT"));
-    let empty_at = variable("SCRIPT_EMPTY_AT");
+    let (empty_at, stopped_by) = (variable("SCRIPT_EMPTY_AT"), variable("SCRIPT_STOPPED_BY"));
+    let is_stopped = AtomicBool::new(false);
     let shows = |request: &Request, text: &Option<String>| {
         text.as_ref().is_some_and(|text| ScriptedEngine::prompt_text(request).contains(text))
     };
-    Ok(ScriptedEngine::new(number("SCRIPT_SLOTS", 16)?, move |request, _| {
+    Ok(ScriptedEngine::fallible(number("SCRIPT_SLOTS", 16)?, move |request, _| {
+        if shows(request, &stopped_by) {
+            is_stopped.store(true, Ordering::SeqCst);
+        }
+        if is_stopped.load(Ordering::SeqCst) {
+            return Err(EngineError::Stopped);
+        }
         if shows(request, &killed_by) {
             // As a fault in a GPU driver would: no destructor runs, no signal is handled.
             std::process::abort();
         }
         let delay = if shows(request, &stuck_at) { Duration::MAX } else { delay };
         let answer = if shows(request, &empty_at) { "" } else { &answer };
-        ScriptedAnswer::text(answer).after(delay)
+        Ok(ScriptedAnswer::text(answer).after(delay))
     }))
 }

@@ -70,6 +70,16 @@ fn a_row_that_the_engine_hangs_on_is_found_by_the_watchdog() {
 }
 
 #[test]
+fn a_row_that_stops_every_engine_ends_workers_in_order_and_costs_itself() {
+    let cluster = Cluster::new(EMAIL, with_one_row("breaker"));
+    let _scheduler = cluster.scheduler();
+    let id = cluster.submit();
+    let restarts = completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_STOPPED_BY", "breaker")]);
+    assert!(restarts >= 3, "its chunk is under suspicion, and split: {restarts}");
+    one_row_is_invalid(&cluster, &id);
+}
+
+#[test]
 fn a_late_worker_that_finishes_a_chunk_after_it_was_split_changes_nothing() {
     let cluster = Cluster::new(EMAIL, recipients(ROWS));
     let _scheduler = cluster.scheduler();

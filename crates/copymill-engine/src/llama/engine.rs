@@ -163,9 +163,11 @@ impl Engine for LlamaEngine {
     }
 
     fn stats(&self) -> EngineStats {
-        let is_stopped = self.thread.as_ref().is_none_or(JoinHandle::is_finished);
-        let device_memory = self.device.and_then(super::device::memory);
-        EngineStats { is_stopped, device_memory, ..self.counters.snapshot() }
+        self.counters.snapshot()
+    }
+
+    fn device_memory(&self) -> Option<(u64, u64)> {
+        self.device.and_then(super::device::memory)
     }
 }
 

@@ -227,8 +227,6 @@ impl Engine for ScriptedEngine {
             cells_capacity: self.info.cells,
             running,
             queued,
-            device_memory: None,
-            is_stopped: false,
             last_progress: if running == 0 && queued == 0 { Instant::now() } else { progress },
         }
     }

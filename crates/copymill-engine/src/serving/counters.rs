@@ -117,8 +117,6 @@ impl Counters {
             cells_capacity: self.cells_capacity,
             running,
             queued,
-            device_memory: None,
-            is_stopped: false,
             last_progress: if idle { Instant::now() } else { progress },
         }
     }

@@ -7,14 +7,14 @@ use std::{
 
 use async_trait::async_trait;
 use copymill_broker::{Broker, ObservedBroker, RabbitBroker};
-use copymill_service::admin::{self, AdminSettings};
-use copymill_store::{ObservedStore, Store};
-use tokio::time::timeout;
+use copymill_service::{
+    admin::{self, AdminSettings},
+    metrics::observer,
+};
+use copymill_store::{ObservedStore, Store, answers};
 
 use crate::metrics::SchedulerMetrics;
 
-/// The store answers within this, or it counts as one that does not.
-const ANSWERS: Duration = Duration::from_secs(3);
 /// The leader's loop waits for one call of store or broker at a time, each of which ends long before this.
 const LOOP_TURNS_WITHIN: Duration = Duration::from_secs(900);
 
@@ -39,6 +39,11 @@ impl Vitals {
         Ok(vitals)
     }
 
+    /// What the HTTP port answers with, too.
+    pub(super) fn answers(&self) -> Arc<dyn admin::Vitals> {
+        self.0.clone()
+    }
+
     /// What is measured.
     pub(super) fn metrics(&self) -> Arc<SchedulerMetrics> {
         self.0.metrics.clone()
@@ -46,13 +51,10 @@ impl Vitals {
 
     /// Notes that the store is there; its calls are counted from here on.
     pub(super) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        let metrics = self.metrics();
+        let series = &self.0.metrics.series;
         let store: Arc<dyn Store> = Arc::new(ObservedStore::new(
             store,
-            Arc::new(move |operation, result, took| {
-                metrics.series.store_operations_total.of([operation, result]).inc();
-                metrics.series.store_operation_seconds.of([operation]).observe(took.as_secs_f64());
-            }),
+            observer(&series.store_operations_total, &series.store_operation_seconds),
         ));
         drop(self.0.store.set(store.clone()));
         store
@@ -60,14 +62,11 @@ impl Vitals {
 
     /// Notes that the broker is there; its calls are counted from here on.
     pub(super) fn broker(&self, broker: &RabbitBroker) -> Arc<dyn Broker> {
-        let metrics = self.metrics();
+        let series = &self.0.metrics.series;
         drop(self.0.broker.set(broker.clone()));
         Arc::new(ObservedBroker::new(
             Arc::new(broker.clone()),
-            Arc::new(move |operation, result, took| {
-                metrics.series.broker_operations_total.of([operation, result]).inc();
-                metrics.series.broker_operation_seconds.of([operation]).observe(took.as_secs_f64());
-            }),
+            observer(&series.broker_operations_total, &series.broker_operation_seconds),
         ))
     }
 }
@@ -85,11 +84,7 @@ impl admin::Vitals for Known {
         if !self.broker.get().is_some_and(|broker| broker.link_state().is_up) {
             return Some("there is no connection to the broker".into());
         }
-        // Any key will do, whether it is there or not.
-        match timeout(ANSWERS, store.head("leader.json")).await {
-            Ok(Ok(_)) => None,
-            _ => Some("the store does not answer".into()),
-        }
+        (!answers(store.as_ref()).await).then(|| "the store does not answer".into())
     }
 
     fn metrics(&self) -> String {

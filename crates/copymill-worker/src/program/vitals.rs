@@ -8,14 +8,13 @@ use std::{
 use async_trait::async_trait;
 use copymill_broker::{Broker, ObservedBroker, RabbitBroker};
 use copymill_engine::Engine;
-use copymill_service::admin::{self, AdminSettings};
-use copymill_store::{ObservedStore, Store};
-use tokio::time::timeout;
+use copymill_service::{
+    admin::{self, AdminSettings},
+    metrics::observer,
+};
+use copymill_store::{ObservedStore, Store, answers};
 
 use crate::{Progress, metrics};
-
-/// The store answers within this, or it counts as one that does not.
-const ANSWERS: Duration = Duration::from_secs(3);
 
 /// What is known of a worker that starts; clones share it.
 #[derive(Clone, Default)]
@@ -50,13 +49,10 @@ impl Vitals {
 
     /// Notes that the store is there; its calls are counted from here on.
     pub(super) fn store(&self, store: Arc<dyn Store>) -> Arc<dyn Store> {
-        let counted = self.0.progress.clone();
+        let metrics = &self.0.progress.metrics;
         let store: Arc<dyn Store> = Arc::new(ObservedStore::new(
             store,
-            Arc::new(move |operation, result, took| {
-                counted.metrics.store_operations_total.of([operation, result]).inc();
-                counted.metrics.store_operation_seconds.of([operation]).observe(took.as_secs_f64());
-            }),
+            observer(&metrics.store_operations_total, &metrics.store_operation_seconds),
         ));
         drop(self.0.store.set(store.clone()));
         store
@@ -64,14 +60,11 @@ impl Vitals {
 
     /// Notes that the broker is there; its calls are counted from here on.
     pub(super) fn broker(&self, broker: &RabbitBroker) -> Arc<dyn Broker> {
-        let counted = self.0.progress.clone();
+        let metrics = &self.0.progress.metrics;
         drop(self.0.broker.set(broker.clone()));
         Arc::new(ObservedBroker::new(
             Arc::new(broker.clone()),
-            Arc::new(move |operation, result, took| {
-                counted.metrics.broker_operations_total.of([operation, result]).inc();
-                counted.metrics.broker_operation_seconds.of([operation]).observe(took.as_secs_f64());
-            }),
+            observer(&metrics.broker_operations_total, &metrics.broker_operation_seconds),
         ))
     }
 }
@@ -80,10 +73,7 @@ impl Vitals {
 impl admin::Vitals for Known {
     fn stuck(&self) -> Option<String> {
         let (engine, patience) = self.engine.get()?;
-        let (stats, standing) = (engine.stats(), metrics::idle(&engine.stats()));
-        if stats.is_stopped {
-            return Some("the engine has stopped, because its device kept failing".into());
-        }
+        let standing = metrics::idle(&engine.stats());
         (standing > *patience)
             .then(|| format!("the engine made no progress for {} s although it has work", standing.as_secs()))
     }
@@ -96,20 +86,46 @@ impl admin::Vitals for Known {
         if !self.broker.get().is_some_and(|broker| broker.link_state().is_up) {
             return Some("there is no connection to the broker".into());
         }
-        // Any key will do, whether it is there or not.
-        match timeout(ANSWERS, store.head("leader.json")).await {
-            Ok(Ok(_)) => None,
-            _ => Some("the store does not answer".into()),
-        }
+        (!answers(store.as_ref()).await).then(|| "the store does not answer".into())
     }
 
     fn metrics(&self) -> String {
         if let Some((engine, _)) = self.engine.get() {
             self.progress.metrics.engine(&engine.stats());
+            self.progress.metrics.device_memory(engine.device_memory().unwrap_or_default());
         }
         if let Some(broker) = self.broker.get() {
             self.progress.metrics.link(broker.link_state());
         }
         self.progress.metrics.render()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use copymill_engine::{Request, ScriptedAnswer, ScriptedEngine};
+    use copymill_service::admin::Vitals as _;
+
+    use super::*;
+
+    #[tokio::test]
+    async fn an_engine_that_stands_still_with_work_is_what_a_restart_mends() {
+        let never = |_: &Request, _| ScriptedAnswer::text("").after(Duration::MAX);
+        let engine: Arc<dyn Engine> = Arc::new(ScriptedEngine::new(1, never));
+        let vitals = Vitals::default();
+        assert_eq!(vitals.0.stuck(), None, "a model that is being loaded is no reason");
+        vitals.engine(&engine, Duration::ZERO);
+        assert_eq!(vitals.0.stuck(), None, "it has no work");
+        let request = Request { prompt: vec![1], seeds: vec![1], max_tokens: 1, ..Request::default() };
+        let working = tokio::spawn({
+            let engine = engine.clone();
+            async move { engine.generate(request).await.map(drop) }
+        });
+        while engine.stats().running == 0 {
+            tokio::task::yield_now().await;
+        }
+        let stuck = vitals.0.stuck().expect("it has work and no patience is left");
+        assert!(stuck.starts_with("the engine made no progress for"), "{stuck}");
+        working.abort();
     }
 }

@@ -30,7 +30,7 @@ pub(super) fn claim(tokens: &[Token], at: usize) -> Option<(Class, Vec<String>, 
 
 /// The number that words say from a token on, and the token after it.
 fn amount(tokens: &[Token], at: usize) -> Option<(String, usize)> {
-    let (mut sum, mut part, mut next) = (0_u32, None::<u32>, at);
+    let (mut sum, mut part, mut next) = (0_u64, None::<u64>, at);
     for _ in 0..WORDS_MAX {
         let joins = part.is_some()
             && tokens.get(next).is_some_and(|token| matches!(token.folded.as_str(), "-" | "and"));

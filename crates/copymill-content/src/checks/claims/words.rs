@@ -23,7 +23,7 @@ struct File {
     deadlines: HashSet<String>,
     between: HashSet<String>,
     days: HashSet<String>,
-    number_words: HashMap<u32, Vec<String>>,
+    number_words: HashMap<u64, Vec<String>>,
     halves: HashMap<String, HashSet<String>>,
     only: HashSet<String>,
     ordinals: HashSet<String>,
@@ -32,7 +32,7 @@ struct File {
 
 struct Words {
     senses: HashMap<String, Sense>,
-    numbers: HashMap<String, u32>,
+    numbers: HashMap<String, u64>,
     file: File,
 }
 
@@ -79,7 +79,7 @@ pub(super) fn is_ordinal(word: &str) -> bool {
 }
 
 /// The number that a word is, where it is one.
-pub(super) fn number(word: &str) -> Option<u32> {
+pub(super) fn number(word: &str) -> Option<u64> {
     WORDS.numbers.get(word).copied()
 }
 
