@@ -136,6 +136,8 @@ class Values(unittest.TestCase):
     def test_no_two_models_share_a_name_or_a_queue(self):
         (demo,) = chart.values("minimal")["models"]
         self.refused("one name twice", {"models": [demo, {**demo, "sha256": "0" * 64}]}, "two are named demo")
+        renamed = {**demo, "name": "other", "sha256": "0" * 64}
+        self.refused("two files of one name", {"models": [demo, renamed]}, "two files are called demo")
         self.refused("one file twice", {"models": [demo, {**demo, "name": "other"}]}, "is there twice")
 
     def test_a_model_at_a_path_needs_a_claim_that_holds_it(self):

@@ -40,7 +40,7 @@ pub use lines::{
     encode_input, sha256_hex,
 };
 pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
-pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue, model_label};
+pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue, later_version, model_label};
 pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;

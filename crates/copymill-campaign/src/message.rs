@@ -118,6 +118,13 @@ pub struct ChunkResult {
 /// Where workers tell the leader what they did.
 pub const EVENTS_QUEUE: &str = "copymill.events";
 
+/// Why a message is left to later programs; none where its version is this program's.
+pub fn later_version(what: &str, version: u32) -> Option<String> {
+    (version != 1).then(|| {
+        format!("this {what} has version {version}, and this program understands 1: it is for a later one")
+    })
+}
+
 /// What a model is called in names of queues and in metrics.
 pub fn model_label(model: &crate::ModelPin) -> String {
     // The last part of the name: the same file is called by a path here and by an address of the hub there.

@@ -14,7 +14,7 @@ use anyhow::Context;
 use copymill_broker::{Broker, BrokerError, Delivery};
 use copymill_campaign::{
     ACTIVE_PREFIX, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState, EVENTS_QUEUE, Event,
-    HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order, jobs_queue,
+    HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order, jobs_queue, later_version,
 };
 use copymill_service::Shutdown;
 use copymill_store::{Store, StoreError};
@@ -32,6 +32,7 @@ use crate::{
     metrics::SchedulerMetrics,
     office::active,
     source::Source,
+    state_file::StateFile,
     window::Window,
 };
 use figures::Led;
@@ -81,6 +82,8 @@ struct Campaigns {
     seen_models: HashMap<String, ModelPin>,
     led: JoinSet<(CampaignId, anyhow::Result<Ended>)>,
     later: HashMap<CampaignId, Instant>,
+    /// Orders about campaigns that the store does not give at the moment; the prefetch bounds them.
+    waiting_orders: Vec<(Order, Delivery)>,
     draining: watch::Receiver<bool>,
 }
 
@@ -99,6 +102,7 @@ impl Desk {
             seen_models: HashMap::new(),
             led: JoinSet::new(),
             later: HashMap::new(),
+            waiting_orders: Vec::new(),
             draining,
         };
         let mut workers = Workers::default();
@@ -115,7 +119,7 @@ impl Desk {
                     campaigns.take_heartbeat(&body, &mut workers);
                 }
                 Some(ended) = campaigns.led.join_next() => campaigns.ended(ended.context("a leader panicked")?),
-                _ = look.tick() => campaigns.look().await,
+                _ = look.tick() => campaigns.look().await?,
                 _ = queues.tick() => {
                     campaigns.look_at_queues(&mut workers).await;
                     campaigns.look_at_own_queues().await;
@@ -133,13 +137,17 @@ impl Desk {
 
 impl Campaigns {
     /// Begins to lead every campaign that is marked as unfinished.
-    async fn look(&mut self) {
+    async fn look(&mut self) -> anyhow::Result<()> {
         if let Err(error) = self.try_look().await {
             tracing::warn!(
                 error = format!("{error:#}"),
                 "the store could not be looked through; trying again"
             );
         }
+        for (order, delivery) in std::mem::take(&mut self.waiting_orders) {
+            self.follow(order, delivery).await?;
+        }
+        Ok(())
     }
 
     async fn try_look(&mut self) -> anyhow::Result<()> {
@@ -178,10 +186,13 @@ impl Campaigns {
             chunk_tokens: self.desk.chunk_tokens,
             metrics: self.desk.metrics.clone(),
         };
-        let (progress, state) = watch::channel(CampaignState::accepted());
+        // As an earlier leader left it: what is counted anew from the objects must not look like work to do meanwhile.
+        let before = StateFile::open(self.desk.store.clone(), &leader.keys).await?.state;
+        let counted = before.totals.clone();
+        let (progress, state) = watch::channel(before);
         let (notes, notes_taken) = mpsc::channel(NOTES);
         self.seen_models.insert(jobs_queue(&campaign.model), campaign.model.clone());
-        self.notes.insert(id.clone(), Led { campaign: campaign.clone(), notes, state, share });
+        self.notes.insert(id.clone(), Led { campaign: campaign.clone(), notes, state, share, counted });
         let (id, draining, desk) = (id.clone(), self.draining.clone(), self.desk.clone());
         tracing::info!(campaign = %id, name = campaign.file.campaign, "leading a campaign");
         self.led.spawn(async move { (id, lead_one(leader, (notes_taken, progress), draining, &desk).await) });
@@ -207,6 +218,9 @@ impl Campaigns {
             Ok(event) => event,
             Err(error) => return give_up(delivery, &format!("no event: {error}")).await,
         };
+        if let Some(reason) = later_version("event", event.job().v) {
+            return give_up(delivery, &reason).await;
+        }
         let id = event.job().campaign.clone();
         self.tell(&id, Note::Event(Box::new(event), delivery)).await
     }
@@ -216,12 +230,21 @@ impl Campaigns {
             Ok(order) => order,
             Err(error) => return give_up(delivery, &format!("no order: {error}")).await,
         };
+        if let Some(reason) = later_version("order", order.v) {
+            return give_up(delivery, &reason).await;
+        }
+        self.follow(order, delivery).await
+    }
+
+    /// Does what an order says. Where the store fails, the order stays in hand until it does not.
+    async fn follow(&mut self, order: Order, delivery: Delivery) -> anyhow::Result<()> {
         self.later.remove(&order.campaign);
         match self.begin(&order.campaign).await {
             Ok(()) => self.tell(&order.campaign, Note::Order(order.action, delivery)).await,
             Err(error) if passes(&error) => {
-                tracing::warn!(campaign = %order.campaign, error = format!("{error:#}"), "an order goes back to its queue");
-                requeue(delivery).await
+                tracing::warn!(campaign = %order.campaign, error = format!("{error:#}"), "an order waits for the store");
+                self.waiting_orders.push((order, delivery));
+                Ok(())
             }
             Err(error) => give_up(delivery, &format!("the campaign cannot be led: {error:#}")).await,
         }
@@ -304,13 +327,6 @@ fn passes(error: &anyhow::Error) -> bool {
 async fn settle(note: Note) -> anyhow::Result<()> {
     let (Note::Event(_, delivery) | Note::Order(_, delivery)) = note else { return Ok(()) };
     match delivery.ack().await {
-        Err(error) if !error.is_returned => Err(error.into()),
-        _ => Ok(()),
-    }
-}
-
-async fn requeue(delivery: Delivery) -> anyhow::Result<()> {
-    match delivery.requeue().await {
         Err(error) if !error.is_returned => Err(error.into()),
         _ => Ok(()),
     }

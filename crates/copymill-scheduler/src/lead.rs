@@ -128,6 +128,7 @@ impl Leader {
         let from = plan::resume_point(self.store.as_ref(), &self.keys, ChunkKind::Messages).await?;
         let mut stage =
             Stage::of_messages(source.message_plan(self.campaign.clone(), from, self.chunk_tokens), from);
+        self.remade().await?.into_iter().for_each(|chunk| stage.tracker.remake(chunk));
         if let Some(rows) = self.pilot(&state)
             && let Some(chunks) =
                 pilot::chunks_of_pilot(self.store.as_ref(), &self.keys, rows, from.chunk).await?

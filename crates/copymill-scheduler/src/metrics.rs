@@ -42,7 +42,7 @@ copymill_service::metrics! {
         leader_loop_seconds: Gauge,
         /// Campaigns by state; completed, cancelled and failed ones since this process began to lead.
         campaigns: IntGauge["state" = STATES],
-        /// Chunks of messages of the campaigns that are led, by state.
+        /// Chunks of the campaigns that are led, by state; `waiting` and `done` ones are of messages, the others of segments, too.
         chunks: IntGauge["state" = CHUNKS],
         /// Messages without an outcome, of campaigns that go on.
         backlog_messages: ModelGauge,
@@ -50,7 +50,7 @@ copymill_service::metrics! {
         backlog_tokens: ModelGauge,
         /// GPU-seconds that these are predicted to take.
         backlog_gpu_seconds: ModelGauge,
-        /// Workers that finish every campaign by its deadline: predicted GPU-seconds over the time that is left.
+        /// Workers that are wanted for the deadlines: twice the predicted GPU-seconds over the time that is left, or what gets through the queue in time; see SCALING.md.
         wanted_workers: ModelGauge,
         /// Workers that were heard of within 15 s.
         workers: ModelGauge,

@@ -14,6 +14,7 @@ use tokio::sync::mpsc::Sender;
 
 use crate::{
     audience::{AudienceOptions, Duplicates},
+    lease::LeaseError,
     source::SourceFile,
 };
 
@@ -90,11 +91,20 @@ pub async fn resume_point(
         bail!("{key} is missing although later ones are there; restore it or start again with --fresh");
     }
     let mut point = ResumePoint { chunk: stored.len() as u32, records: 0 };
-    let last = point.chunk.checked_sub(1).map(|index| keys.input(kind, &ChunkId::whole(index)));
-    if let Some(key) = last {
+    // The last one whose header can be read: what follows is cut again.
+    while let Some(index) = point.chunk.checked_sub(1) {
+        let key = keys.input(kind, &ChunkId::whole(index));
         let object = store.get(&key).await?.with_context(|| format!("{key} vanished while it was read"))?;
-        point.records =
-            decode_header(&object.body).with_context(|| format!("{key} is damaged"))?.records_read;
+        match decode_header(&object.body) {
+            Ok(header) => {
+                point.records = header.records_read;
+                break;
+            }
+            Err(error) => {
+                tracing::warn!(key, %error, "an input is damaged: it is cut again");
+                point.chunk = index;
+            }
+        }
     }
     Ok(point)
 }
@@ -193,13 +203,18 @@ pub fn cut_segments(
         .collect()
 }
 
-/// Stores a chunk that was cut; one that is there already must be the same.
+/// Stores a chunk that was cut; one that is there already must be the same, unless it is damaged.
 pub async fn store_cut(store: &dyn Store, key: &str, cut: CutChunk) -> anyhow::Result<()> {
-    if store.put(key, cut.object, Condition::IfAbsent).await? != Put::Refused {
+    if store.put(key, cut.object.clone(), Condition::IfAbsent).await? != Put::Refused {
         return Ok(());
     }
     let stored = store.get(key).await?.with_context(|| format!("{key} vanished while it was read"))?;
-    let header = decode_header(&stored.body).with_context(|| format!("{key} is damaged"))?;
+    let Ok(header) = decode_header(&stored.body) else {
+        return match store.put(key, cut.object, Condition::IfMatch(stored.etag)).await? {
+            Put::Stored(_) => Ok(()),
+            Put::Refused => Err(LeaseError::Overtaken { key: key.to_owned() }.into()),
+        };
+    };
     if header != cut.header {
         bail!("{key} was cut from another audience; use --output for another folder, or --fresh");
     }

@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use copymill_broker::{Broker, BrokerError, Consumer, Delivery, Message, Properties};
-use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event};
+use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event, later_version};
 use copymill_engine::EngineError;
 use copymill_service::traces;
 use copymill_store::{Store, StoreError};
@@ -71,6 +71,10 @@ impl Workbench {
     /// Works on a delivery to its end: output stored, leader told, acknowledged.
     pub(crate) async fn take(&self, delivery: Delivery) -> Result<(), WorkerError> {
         match serde_json::from_slice::<ChunkJob>(&delivery.body) {
+            Ok(job) if later_version("chunk job", job.v).is_some() => {
+                let reason = later_version("chunk job", job.v).unwrap_or_default();
+                Ok(forgiving(delivery.dead_letter(&reason).await)?)
+            }
             Ok(job) => {
                 let span = tracing::debug_span!("chunk", campaign.id = %job.campaign, chunk.id = %job.chunk);
                 traces::follow(&span, delivery.properties.trace.as_deref());

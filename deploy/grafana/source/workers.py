@@ -25,7 +25,8 @@ def latency(title, good, histogram):
 
 BUSY = rate(worker("busy_slot_steps_total"))
 REUSED = rate(worker("reused_tokens_total"))
-PROMPT = rate(worker("prompt_tokens_total"))
+# What prompts have: computed tokens and reused ones are counted apart.
+ASKED = f"({rate(worker('prompt_tokens_total'))} + {REUSED})"
 
 DASHBOARD = dashboard(
     "workers",
@@ -37,7 +38,7 @@ DASHBOARD = dashboard(
         stat("Occupancy", "Slots that were busy while the engine decoded. Good: above 80 % while there is a backlog.",
              "percentunit", share(BUSY, OFFERED), steps("red", (0.5, "orange"), (0.8, "green")), decimals=0),
         stat("Prefix reuse", "Share of prompt tokens that were not computed anew. Good: above 70 % in campaigns, whose "
-             "prompts begin alike.", "percentunit", share(REUSED, PROMPT), steps("orange", (0.7, "green")), decimals=0),
+             "prompts begin alike.", "percentunit", share(REUSED, ASKED), steps("orange", (0.7, "green")), decimals=0),
         stat("KV cells used", "Of the worker that is worst off. Good: below 90 %; above it requests are put back.",
              "percentunit", largest(of_model(f"{worker('kv_cells_used')} / {worker('kv_cells')}")), FULL, decimals=0),
         stat("Requests waiting", "Good: a few per worker; none while there is a backlog means that slots run dry.", "short",
@@ -57,20 +58,20 @@ DASHBOARD = dashboard(
                "short", (share(rate(worker("batch_tokens_total")), rate(worker("decode_steps_total")), *INSTANCE),
                          "{{instance}}")),
         series("Tokens by origin", "Good: generated is most of what is not reused; forced tokens cost no sampling.", "short",
-               (f"{summed('prompt_tokens_total')} - {summed('reused_tokens_total')}", "prompt, computed"),
+               (summed("prompt_tokens_total"), "prompt, computed"),
                (summed("reused_tokens_total"), "prompt, reused"),
                (summed("generation_tokens_total"), "generated"),
                (summed("forced_tokens_total"), "of them forced")),
         series("Prefix reuse by worker", "Good: above 70 % in campaigns.", "percentunit",
-               (share(REUSED, PROMPT, *INSTANCE), "{{instance}}"), maximum=1),
+               (share(REUSED, ASKED, *INSTANCE), "{{instance}}"), maximum=1),
         series("KV cells used", "Good: below 90 %.", "percentunit",
                (largest(of_model(f"{worker('kv_cells_used')} / {worker('kv_cells')}"), *INSTANCE), "{{instance}}"),
                limits=FULL, maximum=1),
     ]),
     ("Latency", [
-        latency("Queue wait", "From a row's request to a slot. Good: steady; it grows with the rows of a chunk.",
+        latency("Queue wait", "From a row's request until its first token is computed. Good: steady; it grows with the rows of a chunk.",
                 "request_queue_time_seconds"),
-        latency("Time to first token", "From a slot to the first token. Good: far below a row's time; prefixes are reused.",
+        latency("Time to first token", "From a row's request to the first token that is written. Good: little more than the queue wait; prefixes are reused.",
                 "time_to_first_token_seconds"),
         latency("Time per token", "Between two tokens of one message. Good: steady.", "time_per_output_token_seconds"),
         latency("Time per row", "All attempts of a message.", "row_seconds"),

@@ -26,6 +26,7 @@
 {{- end -}}
 {{- $names := list -}}
 {{- $queues := list -}}
+{{- $labels := list -}}
 {{- range .Values.models -}}
 {{- $model := include "copymill.model" (dict "root" $ "model" .) | fromYaml -}}
 {{- $queue := include "copymill.queue" $model -}}
@@ -35,6 +36,11 @@
 {{- if has $queue $queues -}}
 {{- fail (printf "models: %s is there twice; raise its replicas.max instead" $model.source) -}}
 {{- end -}}
+{{- $label := include "copymill.modelLabel" $model -}}
+{{- if has $label $labels -}}
+{{- fail (printf "models: two files are called %s, and metrics could not tell them apart; rename one" $label) -}}
+{{- end -}}
+{{- $labels = append $labels $label -}}
 {{- $names = append $names $model.name -}}
 {{- $queues = append $queues $queue -}}
 {{- if and (hasPrefix "/" $model.source) (ne $model.cache.type "claim") -}}

@@ -56,6 +56,9 @@ scheduler:
   http_models: {{ $sources | uniq | toJson }}
   chunk_tokens: {{ .Values.scheduler.chunkTokens | int64 }}
   window: {{ include "copymill.window" . }}
+  worker_start_s: {{ .Values.scheduler.workerStartSeconds | int64 }}
+  horizon_s: {{ .Values.scheduler.horizonSeconds | int64 }}
+  assumed_tokens_per_s: {{ .Values.scheduler.assumedTokensPerSecond }}
 {{- end -}}
 
 {{/* Dict root, model (with its defaults). */}}

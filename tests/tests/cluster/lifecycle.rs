@@ -1,7 +1,9 @@
 //! What people do with campaigns.
 
 use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
-use copymill_campaign::{CONTROL_QUEUE, EVENTS_QUEUE};
+use copymill_campaign::{
+    Action, CONTROL_QUEUE, CampaignId, ChunkId, ChunkJob, ChunkKind, EVENTS_QUEUE, Event, Order,
+};
 use copymill_tests::Cluster;
 use copymill_tests::servers::{RabbitMq, wait_until};
 
@@ -167,11 +169,28 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
         for queue in [jobs, EVENTS_QUEUE, CONTROL_QUEUE] {
             broker.publish(queue, b"\xff is no JSON".as_slice().into()).await.unwrap();
         }
+        // As a later program would send them to later programs.
+        let (campaign, root) = (id.parse::<CampaignId>().unwrap(), format!("campaigns/{id}/"));
+        let (kind, chunk) = (ChunkKind::Messages, ChunkId::whole(0));
+        let order = Order { v: 2, campaign: campaign.clone(), action: Action::Cancel };
+        let job = ChunkJob { v: 2, campaign, root, kind, chunk, suspect: false, generation: 1, again: None };
+        let event = Event::Returned { job: job.clone() };
+        let later = [
+            (jobs, serde_json::to_vec(&job)),
+            (EVENTS_QUEUE, serde_json::to_vec(&event)),
+            (CONTROL_QUEUE, serde_json::to_vec(&order)),
+        ];
+        for (queue, body) in later {
+            broker.publish(queue, body.unwrap().into()).await.unwrap();
+        }
         broker.close().await;
     });
     wait_until("all are dead letters", PATIENCE, || {
         let listed = cluster.copymill(&["dead-letters", "list"]).success().stdout;
-        ["no chunk job", "no event", "no order"].iter().all(|reason| listed.contains(reason))
+        let later = ["chunk job", "event", "order"].map(|what| format!("this {what} has version 2"));
+        let unreadable = ["no chunk job", "no event", "no order"];
+        unreadable.iter().all(|reason| listed.contains(reason))
+            && later.iter().all(|reason| listed.contains(reason))
     });
     let second = cluster.submit();
     cluster.wait_for(&second, "completed", PATIENCE);

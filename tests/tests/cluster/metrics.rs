@@ -12,6 +12,9 @@ use crate::campaign::{EMAIL, PATIENCE, recipients};
 /// Rates need some scrapes, and the sums of the cost dashboard half a minute.
 const SCRAPED: Duration = Duration::from_secs(180);
 
+/// Panels that show a share of something.
+const SHARES: [&str; 4] = ["Prefix reuse", "Occupancy", "KV cells used", "overview.json: Rejected"];
+
 /// What a Python program of the repository prints, as JSON.
 fn printed(arguments: &[&str]) -> Value {
     let mut command = Command::new(repository().join(".venv/bin/python"));
@@ -67,6 +70,12 @@ fn every_expression_of_dashboards_rules_and_triggers_has_data() {
         expressions.push(("scaling trigger".into(), query.as_str().unwrap().to_owned()));
     }
     assert!(expressions.len() > 100, "{}", expressions.len());
+    let shares: Vec<(String, String)> = expressions
+        .iter()
+        .filter(|(place, _)| SHARES.iter().any(|share| place.contains(share)))
+        .cloned()
+        .collect();
+    assert!(shares.len() >= SHARES.len(), "{shares:?}");
     let mut open = expressions;
     let begun = Instant::now();
     while !open.is_empty() && begun.elapsed() < SCRAPED {
@@ -77,6 +86,13 @@ fn every_expression_of_dashboards_rules_and_triggers_has_data() {
         std::thread::sleep(Duration::from_secs(1));
     }
     assert!(open.is_empty(), "without data: {open:#?}");
+
+    for (place, expression) in shares {
+        for found in prometheus.query(&expression).unwrap() {
+            let share: f64 = found["value"][1].as_str().unwrap().parse().unwrap();
+            assert!(share.is_nan() || (0.0..=1.0).contains(&share), "{place} is {share}: {expression}");
+        }
+    }
 
     // The queue's length, ready and unacknowledged, is what the second trigger reads.
     let vhost = cluster.broker().rsplit('/').next().unwrap();

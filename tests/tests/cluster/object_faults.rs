@@ -1,5 +1,6 @@
 //! Objects that somebody altered or cut off are never counted: what can be made again is, and what is in force is named.
 
+use copymill_tests::servers::wait_until;
 use copymill_tests::{Cluster, Program};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
@@ -69,6 +70,51 @@ fn an_output_object_that_was_altered_is_written_again_beside_it() {
 #[test]
 fn an_output_object_that_was_cut_off_is_written_again_beside_it() {
     a_damaged_output_is_written_again(cut_off);
+}
+
+#[test]
+fn inputs_whose_very_headers_are_gone_are_cut_again_by_the_next_leader() {
+    let cluster = Cluster::new(EMAIL, recipients(90));
+    let leader = cluster.scheduler();
+    let id = cluster.submit();
+    cluster.wait_for(&id, "running", PATIENCE);
+    leader.kill();
+    let names = ["/input/00003", "/input/00004"];
+    let before = names.map(|name| cluster.s3.object(name).unwrap());
+    // The last one, and its neighbour.
+    for name in names {
+        cluster.s3.alter(name, |body| body.truncate(3));
+    }
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 180);
+    assert_eq!(names.map(|name| cluster.s3.object(name).unwrap()), before, "the same rows are in them");
+}
+
+#[test]
+fn an_output_that_was_written_again_counts_although_the_first_one_is_whole_again() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let leader = cluster.scheduler();
+    let worker = cluster.scripted_worker(300, &[]);
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 1, PATIENCE);
+    leader.kill();
+    worker.kill();
+    let first = cluster.s3.object("/output/").unwrap();
+    let damaged = cluster.s3.alter("/output/", |body| flip(body));
+    let next = cluster.scheduler();
+    let slow = cluster.scripted_worker(300, &[]);
+    let again = damaged[damaged.find("campaigns/").unwrap()..].replace(".jsonl.zst", ".g2.jsonl.zst");
+    wait_until("it is written again", PATIENCE, || cluster.s3.object(&again).is_some());
+    next.kill();
+    slow.kill();
+    cluster.s3.alter(&damaged, |body| *body = first.to_vec());
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+    let manifest = cluster.s3.object("/manifest.json").unwrap();
+    let manifest = String::from_utf8(manifest.to_vec()).unwrap();
+    assert!(manifest.contains(".g2.jsonl.zst") && manifest.contains("\"generation\": 2"), "{manifest}");
 }
 
 #[test]

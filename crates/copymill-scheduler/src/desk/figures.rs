@@ -1,10 +1,10 @@
 //! What the leader knows of all its campaigns, for metrics.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use copymill_broker::DEAD_LETTER_QUEUE;
 use copymill_campaign::{
-    Accepted, CampaignPhase, CampaignState, EVENTS_QUEUE, ModelPin, jobs_queue, model_label,
+    Accepted, CampaignPhase, CampaignState, EVENTS_QUEUE, ModelPin, Totals, model_label,
 };
 use tokio::sync::{mpsc, watch};
 
@@ -24,6 +24,8 @@ pub(super) struct Led {
     pub(super) state: watch::Receiver<CampaignState>,
     /// Its part of the window.
     pub(super) share: Share,
+    /// What an earlier leader had counted.
+    pub(super) counted: Totals,
 }
 
 impl Led {
@@ -32,28 +34,40 @@ impl Led {
     }
 
     /// What is left to be done about it now; none where it is held or over.
-    fn left(&self) -> Option<Left> {
+    fn left(&self, chunk_tokens: u64) -> Option<Left> {
         let state = self.state.borrow();
-        let waits = state.phase == CampaignPhase::AwaitingApproval || state.phase.is_terminal();
-        if state.paused || state.cancelling || waits {
+        if state.paused
+            || state.cancelling
+            || state.is_over()
+            || state.phase == CampaignPhase::AwaitingApproval
+        {
             return None;
         }
         let file = &self.campaign.file;
-        let (done, variants) = (state.totals.outcomes.total(), u64::from(file.variants));
+        let variants = u64::from(file.variants);
+        // A new leader counts what is done anew, for some seconds; the last one knew.
+        let totals = if state.totals.outcomes.total() < self.counted.outcomes.total() {
+            &self.counted
+        } else {
+            &state.totals
+        };
+        let (done, generated) = (totals.outcomes.total(), totals.tokens.generated);
         let rows = file.pilot.filter(|_| !state.approved).unwrap_or(self.campaign.source.records);
-        let messages = (rows * variants).saturating_sub(done);
-        let deadline = file.deadline.as_deref().and_then(|deadline| deadline.parse::<jiff::Timestamp>().ok());
+        let messages = match state.reworking {
+            Some(_) => totals.outcomes.rejected,
+            None => (rows * variants).saturating_sub(done),
+        };
         let tokens = match self.campaign.segmented {
             // Merging generates nothing, and what its segments take is over before it begins.
             true if done > 0 => 0.0,
-            true => f64::from(state.segment_chunks) * f64::from(file.sampling.max_tokens),
-            false => {
-                predicted_tokens(messages, (done, state.totals.tokens.generated), file.sampling.max_tokens)
-            }
+            // Answers end at half of what a chunk allows them, as in `predicted_tokens`.
+            true => (f64::from(state.segment_chunks) * chunk_tokens as f64 / 2.0 - generated as f64).max(0.0),
+            false => predicted_tokens(messages, (done, generated), file.sampling.max_tokens),
         };
         let chunks_left = state.chunks_planned.saturating_sub(state.chunks_done).max(1);
         let now = jiff::Timestamp::now();
         let accepted = self.campaign.accepted_at.parse::<jiff::Timestamp>().unwrap_or(now);
+        let deadline = file.deadline.as_deref().and_then(|deadline| deadline.parse::<jiff::Timestamp>().ok());
         Some(Left {
             messages: messages as f64,
             tokens,
@@ -84,23 +98,22 @@ impl Campaigns {
         self.desk.metrics.demand(&self.demand(workers));
     }
 
+    /// What is to be done, by what models are called: files of one name are one to whoever reads metrics.
     fn demand(&self, workers: &mut Workers) -> Vec<ModelDemand> {
-        let mut models: HashMap<String, (ModelPin, Vec<Left>)> = HashMap::new();
+        let mut models: BTreeMap<String, Vec<Left>> = BTreeMap::new();
         // A model whose campaigns are over is shown as one that wants nobody.
         for model in workers.models().chain(self.seen_models.values().cloned()) {
-            models.entry(jobs_queue(&model)).or_insert_with(|| (model, Vec::new()));
+            models.entry(model_label(&model)).or_default();
         }
         for led in self.notes.values() {
-            let model = led.model();
-            let (_, left) = models.entry(jobs_queue(model)).or_insert_with(|| (model.clone(), Vec::new()));
-            left.extend(led.left());
+            models.entry(model_label(led.model())).or_default().extend(led.left(self.desk.chunk_tokens));
         }
-        let demand = |(model, left): (ModelPin, Vec<Left>)| {
-            let assumed = 1.0 / self.desk.assumed_tokens_per_s.max(f64::MIN_POSITIVE);
-            let (count, speed) = workers.speed_of(&model, assumed);
-            ModelDemand::of(model_label(&model), &left, (count, speed), self.desk.assumptions)
+        let assumed = 1.0 / self.desk.assumed_tokens_per_s.max(f64::MIN_POSITIVE);
+        let demand = |(label, left): (String, Vec<Left>)| {
+            let at_hand = workers.speed_of(&label, assumed);
+            ModelDemand::of(label, &left, at_hand, self.desk.assumptions)
         };
-        models.into_values().map(demand).collect()
+        models.into_iter().map(demand).collect()
     }
 
     /// Counts a campaign that ended.
@@ -124,5 +137,80 @@ impl Campaigns {
                 gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::window::Window;
+    use serde_json::json;
+
+    fn left(segmented: bool, counted: Totals, change: impl FnOnce(&mut CampaignState)) -> Option<Left> {
+        let accepted = json!({
+            "v": 1, "id": "01KAQ6Z5Y4T6P0000000000000", "accepted_at": "2026-11-23T10:11:12Z",
+            "file": {
+                "campaign": "spring", "kind": "sms", "model": "demo", "variants": 2,
+                "audience": { "source": "r.csv", "id": "id" }, "brief": { "brand": "Northwind" },
+                "sampling": { "max_tokens": 100 },
+            },
+            "kind": {}, "prompt": null, "columns": ["id"], "segmented": segmented,
+            "source": { "location": "/r.csv", "bytes": 1, "sha256": "00", "records": 50 },
+            "model": { "name": "demo", "sha256": "ab".repeat(32) },
+        });
+        let mut state = CampaignState::accepted();
+        state.phase = CampaignPhase::Running;
+        change(&mut state);
+        let led = Led {
+            campaign: Arc::new(serde_json::from_value(accepted).unwrap()),
+            notes: mpsc::channel(1).0,
+            state: watch::channel(state).1,
+            share: Window::new(4).join(1.0).share(),
+            counted,
+        };
+        led.left(60_000)
+    }
+
+    fn totals(generated: u64, rejected: u64, tokens: u64) -> Totals {
+        let mut totals = Totals::default();
+        totals.outcomes.generated = generated;
+        totals.outcomes.rejected = rejected;
+        totals.tokens.generated = tokens;
+        totals
+    }
+
+    #[test]
+    fn work_that_is_left_is_what_no_message_has_an_outcome_of() {
+        let of = |state: Totals| left(false, Totals::default(), |found| found.totals = state).unwrap();
+        assert_eq!((of(totals(0, 0, 0)).messages, of(totals(0, 0, 0)).tokens), (100.0, 5_000.0));
+        assert_eq!((of(totals(40, 0, 800)).messages, of(totals(40, 0, 800)).tokens), (60.0, 1_200.0));
+    }
+
+    #[test]
+    fn what_is_held_or_over_is_no_work_and_a_second_try_is() {
+        let none = |change: fn(&mut CampaignState)| left(false, Totals::default(), change).is_none();
+        assert!(none(|state| state.paused = true));
+        assert!(none(|state| state.phase = CampaignPhase::AwaitingApproval));
+        assert!(none(|state| state.phase = CampaignPhase::Completed));
+        let again = left(false, Totals::default(), |state| {
+            state.phase = CampaignPhase::Completed;
+            state.reworking = Some(2);
+            state.totals = totals(90, 10, 2_000);
+        });
+        assert_eq!(again.map(|left| (left.messages, left.tokens)), Some((10.0, 200.0)));
+    }
+
+    #[test]
+    fn a_new_leader_that_still_counts_wants_nobody_for_what_is_done() {
+        let recounting = left(false, totals(90, 0, 1_800), |state| state.totals = totals(10, 0, 200));
+        assert_eq!(recounting.unwrap().messages, 10.0);
+    }
+
+    #[test]
+    fn segments_cost_what_their_chunks_may_and_merging_nothing() {
+        let generating = left(true, Totals::default(), |state| state.segment_chunks = 3);
+        assert_eq!(generating.unwrap().tokens, 90_000.0);
+        let merging = left(true, Totals::default(), |state| state.totals = totals(20, 0, 0));
+        assert_eq!(merging.map(|left| (left.messages, left.tokens)), Some((80.0, 0.0)));
     }
 }

@@ -6,7 +6,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use copymill_campaign::{CampaignId, Heartbeat, ModelPin, jobs_queue};
+use copymill_campaign::{CampaignId, Heartbeat, ModelPin, model_label};
 
 /// Without a heartbeat for this long, a worker is gone.
 const GONE_AFTER: Duration = Duration::from_secs(15);
@@ -15,7 +15,7 @@ const GONE_AFTER: Duration = Duration::from_secs(15);
 #[derive(Default)]
 pub(super) struct Workers {
     heard: HashMap<String, (Arc<Heartbeat>, Instant)>,
-    /// GPU-seconds per token, by queue, as last measured: workers that went had a speed, too.
+    /// GPU-seconds per token, by what models are called, as last measured: workers that went had a speed, too.
     speeds: HashMap<String, f64>,
     /// Queues that were found empty, with all workers waiting, when they were last looked at.
     idle: HashSet<String>,
@@ -46,16 +46,14 @@ impl Workers {
     }
 
     /// How many workers a model has, and the GPU-seconds that a token takes them; `assumed` until that was measured.
-    pub(super) fn speed_of(&mut self, model: &ModelPin, assumed: f64) -> (usize, f64) {
-        let of_model: Vec<&Heartbeat> = self.alive().filter(|heartbeat| heartbeat.model == *model).collect();
-        let (count, tokens) =
-            (of_model.len(), of_model.iter().map(|heartbeat| heartbeat.tokens).sum::<u64>());
-        let busy_s: f64 = of_model.iter().map(|heartbeat| heartbeat.busy_s).sum();
-        let queue = jobs_queue(model);
+    pub(super) fn speed_of(&mut self, label: &str, assumed: f64) -> (usize, f64) {
+        let of_model = || self.alive().filter(|heartbeat| model_label(&heartbeat.model) == label);
+        let (count, tokens) = (of_model().count(), of_model().map(|heartbeat| heartbeat.tokens).sum::<u64>());
+        let busy_s: f64 = of_model().map(|heartbeat| heartbeat.busy_s).sum();
         if tokens > 0 && busy_s > 0.0 {
-            self.speeds.insert(queue.clone(), busy_s / tokens as f64);
+            self.speeds.insert(label.to_owned(), busy_s / tokens as f64);
         }
-        (count, self.speeds.get(&queue).copied().unwrap_or(assumed))
+        (count, self.speeds.get(label).copied().unwrap_or(assumed))
     }
 
     /// Whether a queue was empty and all workers of its model waited, this time and the last: once may be chance.

@@ -8,8 +8,8 @@ use std::{
 
 use anyhow::Context;
 use copymill_campaign::{
-    Accepted, CampaignId, Inspection, ModelPin, ParsedCampaign, Problem, Problems, SourcePin, SuppressionPin,
-    check_columns, inspect_campaign, nearest,
+    Accepted, CampaignFile, CampaignId, Inspection, ModelPin, ParsedCampaign, Problem, Problems, SourcePin,
+    SuppressionPin, check_columns, inspect_campaign, nearest,
 };
 use copymill_content::{Content, ContentError, Kind};
 use copymill_model::{ModelFile, ModelHeader, ModelPlaces, find_model};
@@ -93,6 +93,9 @@ impl Checked {
     }
 }
 
+/// Stands for a fact that cannot be read; a link, because some facts have to be one.
+const UNREAD_FACT: &str = "https://unread.invalid";
+
 struct Checks<'a> {
     parsed: &'a ParsedCampaign,
     base: &'a Path,
@@ -119,7 +122,7 @@ impl Checks<'_> {
             v: 1,
             id: CampaignId::new(ulid::Ulid::nil()),
             accepted_at: String::new(),
-            file: self.parsed.file.clone(),
+            file: self.understood(),
             kind,
             prompt,
             source: SourcePin {
@@ -136,21 +139,24 @@ impl Checks<'_> {
             parent: None,
         };
         let Err(ContentError(problems)) = Content::new(&campaign) else { return };
-        // What is wrong with a key is said once, by whoever saw it first, and so is that a fact is missing because of how
-        // it is written.
+        // What is wrong with a key is said once, by whoever saw it first.
         let before = std::mem::take(&mut self.problems);
         for (key, message) in problems {
-            let names = |fact: &str| {
-                message.contains(&format!("`{fact}`")) || message.contains(&format!("`facts.{fact}`"))
-            };
-            let is_known = |problem: &Problem| {
-                problem.key == key || problem.key.strip_prefix("facts.").is_some_and(names)
-            };
-            if !before.iter().any(is_known) {
+            if !before.iter().any(|problem| problem.key == key) {
                 self.note(&key, message);
             }
         }
         self.problems.extend(before);
+    }
+
+    /// The campaign file, with something in the place of facts that are there and cannot be read.
+    fn understood(&self) -> CampaignFile {
+        let mut file = self.parsed.file.clone();
+        let unread = self.problems.iter().filter_map(|problem| problem.key.strip_prefix("facts."));
+        for fact in unread {
+            file.facts.entry(fact.to_owned()).or_insert_with(|| UNREAD_FACT.to_owned());
+        }
+        file
     }
 
     /// The built-in kind that a name without a kind most likely means.

@@ -27,8 +27,9 @@ impl Leader {
             return Ok(Ended::Failed);
         }
         tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "the campaign failed");
-        let (messages, remade) = self.stored(ChunkKind::Messages).await?;
-        let (segments, _) = self.stored(ChunkKind::Segments).await?;
+        let remade = self.remade().await?;
+        let messages = self.stored(ChunkKind::Messages, &remade).await?;
+        let segments = self.stored(ChunkKind::Segments, &BTreeSet::new()).await?;
         state.state.failure = Some(format!("{why:#}"));
         let results = finish::Results { messages: &messages, segments: &segments, remade: &remade };
         finish::end_early(self, &mut state, results, (CampaignPhase::Failed, self.campaign.source.records))
@@ -43,28 +44,26 @@ impl Leader {
         ChunkJob { v: 1, campaign, root, kind, chunk, suspect, generation, again }
     }
 
-    /// What stored output objects hold, and which of them are of the next generation. One that is damaged may be why the
-    /// campaign failed; it does not count.
+    /// What stored output objects hold. One that is damaged may be why the campaign failed; it does not count.
     async fn stored(
         &self,
         kind: ChunkKind,
-    ) -> anyhow::Result<(BTreeMap<ChunkId, ChunkResult>, BTreeSet<ChunkId>)> {
+        remade: &BTreeSet<ChunkId>,
+    ) -> anyhow::Result<BTreeMap<ChunkId, ChunkResult>> {
         let planned = plan::resume_point(self.store.as_ref(), &self.keys, kind).await?.chunk;
-        let (mut found, mut remade) = (BTreeMap::new(), BTreeSet::new());
+        let mut found = BTreeMap::new();
         let mut to_look_at: Vec<ChunkId> = (0..planned).rev().map(ChunkId::whole).collect();
         while let Some(chunk) = to_look_at.pop() {
-            let mut output = read_output(&self.store, &self.keys, &self.job(kind, &chunk, 1)).await?;
-            if let Output::Damaged(damage) = &output {
-                tracing::warn!(%chunk, error = format!("{damage:#}"), "an output does not count");
-                output = read_output(&self.store, &self.keys, &self.job(kind, &chunk, REMADE)).await?;
-                remade.insert(chunk.clone());
-            }
-            match output {
+            let generation = if remade.contains(&chunk) { REMADE } else { 1 };
+            match read_output(&self.store, &self.keys, &self.job(kind, &chunk, generation)).await? {
                 Output::Lines(result) => drop(found.insert(chunk, result)),
                 Output::Split => to_look_at.extend(chunk.halves()),
-                Output::Missing | Output::Damaged(_) => drop(remade.remove(&chunk)),
+                Output::Missing => {}
+                Output::Damaged(damage) => {
+                    tracing::warn!(%chunk, error = format!("{damage:#}"), "an output does not count");
+                }
             }
         }
-        Ok((found, remade))
+        Ok(found)
     }
 }

@@ -1,15 +1,16 @@
-//! Input objects that were damaged: cut again, from the same audience.
+//! Objects that were damaged: inputs are cut again, from the same audience, and outputs have one of the next generation.
 
-use std::sync::Arc;
+use std::{collections::BTreeSet, sync::Arc};
 
 use anyhow::{Context, bail};
-use copymill_campaign::{ChunkId, ChunkKind, decode_header, decode_input};
+use copymill_campaign::{CampaignKeys, ChunkHeader, ChunkId, ChunkKind, decode_header, decode_input};
 use copymill_store::{Condition, Put};
 use copymill_suppression::CampaignList;
 use tokio::sync::mpsc;
 
 use super::{Leader, stage::Stage};
 use crate::{
+    finish::REMADE,
     lease::LeaseError,
     plan::{self, CutChunk, MessagePlan, ResumePoint},
     source::{Source, SourceFile},
@@ -51,15 +52,18 @@ impl Stage {
     }
 }
 
-/// Reads the audience once more, up to the end of the chunk.
+/// Cuts one chunk again, from the nearest chunk before it that is whole. Reads the audience twice: once for duplicates.
 async fn recut(leader: &Leader, recutting: &Recutting, index: u32) -> anyhow::Result<CutChunk> {
-    let records = match index.checked_sub(1) {
-        Some(before) => header(leader, before).await?.context("the chunk before is missing")?.1,
-        None => 0,
-    };
+    let mut from = ResumePoint { chunk: index, records: 0 };
+    while let Some(before) = from.chunk.checked_sub(1) {
+        if let Some(header) = header(leader, before).await? {
+            from.records = header.records_read;
+            break;
+        }
+        from.chunk = before;
+    }
     let (file, campaign) = (recutting.file.clone(), leader.campaign.clone());
     let (suppression, rows_per_chunk) = (recutting.suppression.clone(), recutting.rows_per_chunk);
-    let from = ResumePoint { chunk: index, records };
     let (sender, mut chunks) = mpsc::channel(1);
     let cutting = tokio::task::spawn_blocking(move || {
         let Source { file, options, duplicates, .. } = Source::scan(file, &campaign.file)?;
@@ -67,22 +71,40 @@ async fn recut(leader: &Leader, recutting: &Recutting, index: u32) -> anyhow::Re
         let plan = MessagePlan { campaign, source, options, duplicates, suppression, rows_per_chunk, from };
         plan::cut_messages(plan, &sender)
     });
-    let cut = chunks.recv().await;
+    let mut cut = chunks.recv().await;
+    while cut.as_ref().is_some_and(|cut| cut.header.chunk.index < index) {
+        cut = chunks.recv().await;
+    }
     drop(chunks);
     cutting.await.context("cutting a chunk again ended unexpectedly")??;
     let cut = cut.with_context(|| format!("the audience ends before chunk {index}"))?;
     if let Some(next) = header(leader, index + 1).await?
-        && next.0 != cut.header.rows.1
+        && next.rows.0 != cut.header.rows.1
     {
         bail!("chunk {index} was cut in another way before; restore its input");
     }
     Ok(cut)
 }
 
-/// First row of a chunk, and the records that were read when it ended.
-async fn header(leader: &Leader, index: u32) -> anyhow::Result<Option<(u64, u64)>> {
+/// The header of a chunk's input; none where there is none that can be read.
+async fn header(leader: &Leader, index: u32) -> anyhow::Result<Option<ChunkHeader>> {
     let key = leader.keys.input(ChunkKind::Messages, &ChunkId::whole(index));
-    let Some(object) = leader.store.get(&key).await? else { return Ok(None) };
-    let header = decode_header(&object.body).with_context(|| format!("{key} is damaged"))?;
-    Ok(Some((header.rows.0, header.records_read)))
+    let object = leader.store.get(&key).await?;
+    Ok(object.and_then(|object| decode_header(&object.body).ok()))
+}
+
+impl Leader {
+    /// Chunks of messages that have an object of the next generation, because their first one was damaged: that one
+    /// counts, whatever became of the first.
+    pub(super) async fn remade(&self) -> anyhow::Result<BTreeSet<ChunkId>> {
+        let (prefix, mut after) = (self.keys.output_prefix(ChunkKind::Messages), None);
+        let mut found = BTreeSet::new();
+        loop {
+            let page = self.store.list(&prefix, after.as_deref()).await?;
+            let Some(last) = page.last() else { return Ok(found) };
+            after = Some(last.key.clone());
+            let remade = page.iter().filter(|listed| CampaignKeys::generation_of(&listed.key) == REMADE);
+            found.extend(remade.filter_map(|listed| CampaignKeys::chunk_of(&listed.key)));
+        }
+    }
 }

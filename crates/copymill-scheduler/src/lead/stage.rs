@@ -171,7 +171,7 @@ impl Stage {
         }
     }
 
-    /// Notes a chunk as done; false where it was already.
+    /// Notes a chunk as done; false where it was already, or where it is one of a later generation.
     pub(super) fn done(&mut self, chunk: ChunkId, result: ChunkResult, state: &mut CampaignState) -> bool {
         let (outcomes, tokens, reasons, rows) =
             (result.outcomes, result.tokens, result.reasons.clone(), result.rows.1);

@@ -114,17 +114,19 @@ mod tests {
         let engine: Arc<dyn Engine> = Arc::new(ScriptedEngine::new(1, never));
         let vitals = Vitals::default();
         assert_eq!(vitals.0.stuck(), None, "a model that is being loaded is no reason");
-        vitals.engine(&engine, Duration::ZERO);
+        vitals.engine(&engine, Duration::from_millis(50));
         assert_eq!(vitals.0.stuck(), None, "it has no work");
         let request = Request { prompt: vec![1], seeds: vec![1], max_tokens: 1, ..Request::default() };
         let working = tokio::spawn({
             let engine = engine.clone();
             async move { engine.generate(request).await.map(drop) }
         });
-        while engine.stats().running == 0 {
+        let stuck = loop {
+            if let Some(stuck) = vitals.0.stuck() {
+                break stuck;
+            }
             tokio::task::yield_now().await;
-        }
-        let stuck = vitals.0.stuck().expect("it has work and no patience is left");
+        };
         assert!(stuck.starts_with("the engine made no progress for"), "{stuck}");
         working.abort();
     }
