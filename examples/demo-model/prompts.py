@@ -62,9 +62,11 @@ def user_text(recipient, hint=None):
 
 
 def prompts_sha256(cases):
-    """The digest over rendered prompts by which a model file says which prompt format it was trained on."""
+    """The digest over rendered prompts and the hints by which a model file says which prompt format it was trained on."""
     digest = hashlib.sha256()
     for case in cases:
         digest.update(system_text(case).encode() + b"\x00")
         digest.update(user_text(case["recipient"], case["hint"]).encode() + b"\x01")
+    for clause in sorted(set(HINTS.values())):
+        digest.update(clause.encode() + b"\x02")
     return digest.hexdigest()

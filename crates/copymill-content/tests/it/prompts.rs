@@ -1,6 +1,10 @@
 //! Prompts, and that the demo model was trained on just these.
 
-use std::{fs, path::Path};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+    path::Path,
+};
 
 use copymill_campaign::{Accepted, sha256_hex};
 use copymill_content::Content;
@@ -36,6 +40,13 @@ fn campaign(case: &Value) -> Accepted {
     campaign
 }
 
+/// What a hint can say, each clause once.
+fn clauses_of_hints() -> BTreeSet<String> {
+    let hints: BTreeMap<String, String> =
+        serde_saphyr::from_str(include_str!("../../prompts/hints.yaml")).expect("codes and their clauses");
+    hints.into_values().collect()
+}
+
 #[test]
 fn the_demo_model_was_trained_on_the_prompts_that_are_rendered() {
     let cases = fs::read_to_string(demo_model("prompts.json")).unwrap();
@@ -47,6 +58,9 @@ fn the_demo_model_was_trained_on_the_prompts_that_are_rendered() {
         let values: Vec<&str> = recipient.values().filter_map(Value::as_str).collect();
         let prompt = content.prompt(&values, case["hint"].as_str()).unwrap();
         bytes.extend([prompt.system.as_bytes(), b"\0", prompt.user.as_bytes(), b"\x01"].concat());
+    }
+    for clause in clauses_of_hints() {
+        bytes.extend([clause.as_bytes(), b"\x02"].concat());
     }
     let gguf = Gguf::open(demo_model("demo.gguf")).unwrap();
     let trained_on = gguf.string("copymill.prompts_sha256");
