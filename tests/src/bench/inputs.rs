@@ -26,7 +26,7 @@ pub(super) fn merged() -> String {
     format!(
         "campaign: bench-merged\nkind: email\nmodel: demo\naudience:\n  source: recipients.csv\n  id: id\n  \
          fields: [category, tier]\n  merge: [first_name]\n  segment_by: [category, tier]\n{COMMON}\
-         sampling: {{ max_tokens: 2000 }}\n"
+         sampling: {{ max_tokens: 700 }}\n"
     )
 }
 

@@ -41,10 +41,10 @@ const LOOK_EVERY: Duration = Duration::from_millis(50);
 #[derive(clap::Args)]
 pub struct Overhead {
     /// Messages in a round
-    #[arg(long, value_name = "N", default_value_t = 240)]
+    #[arg(long, value_name = "N", default_value_t = 120)]
     rows: u64,
     /// Rounds; the table shows the smallest, the middle and the largest value
-    #[arg(long, value_name = "N", default_value_t = 3)]
+    #[arg(long, value_name = "N", default_value_t = 6)]
     rounds: u32,
 }
 
@@ -170,7 +170,7 @@ impl Recorder {
         let loaded = load_model(&header, EngineSection::default().of_model(model)).await?;
         note(format_args!("{}", loaded.engine.info().start_line));
         let (inner, encoder) = (loaded.engine, loaded.encoder);
-        Ok(Self { inner, encoder, pin: header.file.pin, requests: Mutex::default() })
+        Ok(Self { inner, encoder, pin: header.pin, requests: Mutex::default() })
     }
 
     fn take(&self) -> Vec<Request> {

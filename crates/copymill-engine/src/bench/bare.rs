@@ -58,7 +58,7 @@ fn run(decoder: &mut dyn Decoder, replay: &Replay, slots: u32, batch: usize) -> 
             put_next(slot, sequence, replay.shared.len(), &mut tokens);
         }
         if tokens.is_empty() {
-            return Ok(());
+            return rows.next().map_or(Ok(()), |row| Err(too_long(row, batch)));
         }
         decode(decoder, &tokens)?;
         wait_for_outputs(decoder, &tokens);
@@ -73,6 +73,14 @@ fn run(decoder: &mut dyn Decoder, replay: &Replay, slots: u32, batch: usize) -> 
             }
         }
     }
+}
+
+fn too_long(row: &ReplayRow, batch: usize) -> EngineError {
+    let own = row.own.len();
+    EngineError::Device(format!(
+        "the bare loop computes a row's own {own} tokens in one go, beside a token for each other slot; a batch of {batch} \
+         is too small for that"
+    ))
 }
 
 fn put_next(slot: &mut Option<Slot<'_>>, sequence: u32, shared: usize, tokens: &mut Vec<StepToken>) {

@@ -1,11 +1,8 @@
-//! Measures the engine: against a bare llama.cpp loop on the same tokens, and against itself without prefix sharing.
+//! What the engine is measured against: a bare llama.cpp loop, on a model of random weights.
 //!
-//! Times depend on the machine and its load, so the systems take turns within one run and ratios are reported.
+//! Times depend on the machine and its load, so whoever measures lets the systems take turns and states ratios.
 
-pub mod bare;
-mod comparison;
+mod bare;
 pub mod random_model;
-mod workload;
 
-pub use comparison::{Comparison, Round, compare};
-pub use workload::{EngineRun, Workload, run_engine};
+pub use bare::{Replay, ReplayRow, replay};

@@ -1,8 +1,12 @@
 //! `copymill bench`: the numbers that the documentation states, measured on this machine.
 
 mod engine;
+mod inputs;
 mod machine;
 mod pipeline;
+mod recorder;
+mod rounds;
+mod run;
 
 use clap::{Args, Subcommand};
 

@@ -1,27 +1,23 @@
 //! Everything around the model: reading, planning, merging, rendering, writing, with answers from a script.
 
-use std::{
-    fs::File,
-    io::{BufWriter, Write},
-    path::Path,
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use anyhow::{Context, bail};
 use clap::Args;
-use copymill_campaign::{CampaignKeys, CampaignState, Manifest};
+use copymill_campaign::{CampaignKeys, Manifest};
 use copymill_engine::{ByteTokenizer, ScriptedAnswer, ScriptedEngine};
-use copymill_scheduler::{Acceptance, Ended, Lease, Prepared, accept, prepare};
+use copymill_scheduler::{Prepared, prepare};
 use copymill_service::Shutdown;
 use copymill_store::{FolderStore, Store};
 use copymill_tokenizer::PromptEncoder;
-use copymill_worker::{Generator, Progress};
-use tokio::sync::watch;
+use copymill_worker::Generator;
 
-use super::machine::{cpu_seconds, peak_resident_bytes};
+use super::{
+    inputs,
+    machine::{cpu_seconds, peak_resident_bytes},
+    run::complete,
+};
 use crate::{
-    campaign_run::{Extent, Reporter, Work, execute},
     commands::cluster::places,
     exit::Exit,
     output::{self, STRONG, item},
@@ -41,24 +37,6 @@ pub(super) struct PipelineBench {
 }
 
 const SLOTS: u32 = 16;
-const CATEGORIES: [&str; 5] = ["tents", "boots", "backpacks", "jackets", "stoves"];
-const TIERS: [&str; 4] = ["gold", "silver", "bronze", "none"];
-const NAMES: [&str; 8] = ["Ada", "Zoë", "Łukasz", "O'Brien", "Maria & Sons", "李雷", "Jean-Luc", "Sam"];
-
-const CAMPAIGN: &str = r#"campaign: bench-pipeline
-kind: email
-model: demo
-audience:
-  source: recipients.csv
-  id: id
-  fields: [category, tier]
-  merge: [first_name]
-  segment_by: [category, tier]
-brief: { brand: Northwind Outdoor, voice: "warm, plain", goal: "bring lapsed customers back" }
-facts: { product: Trailhead 3 rain jacket, price: "$129", code: SPRING20, url: "https://northwind.example/spring" }
-checks: { banned: [guaranteed, free money], must_use: [code] }
-sampling: { max_tokens: 2000 }
-"#;
 
 const ANSWER: &str = r#"{"subject":"[[first_name]], a warm welcome back","preheader":"Dry days start with a good jacket from [[brand]].","headline":"Back on the trail","body":["Hello [[first_name]], we have missed you out there. The [[product]] is here, and it is as light as it is dry.","Use [[code]] when you order and pay [[price]] or less. We are happy to help you choose the right size."],"cta":"See the jacket"}"#;
 
@@ -70,16 +48,18 @@ impl PipelineBench {
             output::counted(self.recipients, "recipient"),
             folder.path().display()
         ));
-        write_inputs(folder.path(), self.recipients).context("the temporary folder cannot be written")?;
+        inputs::write(folder.path(), inputs::SEGMENTS, self.recipients)
+            .context("the temporary folder cannot be written")?;
         let scan_started = Instant::now();
         let prepared = prepare(&folder.path().join("campaign.yaml"), &places(settings)?).await?;
         let scan_s = scan_started.elapsed().as_secs_f64();
         let store: Arc<dyn Store> = Arc::new(FolderStore::open(folder.path().join("out"))?);
-        let (started, cpu_before) = (Instant::now(), cpu_seconds());
-        run(store.clone(), prepared, settings).await?;
+        let (generator, shutdown) = (scripted(&prepared)?, Shutdown::install()?);
+        let cpu_before = cpu_seconds();
+        let run = complete(store.clone(), prepared, generator, shutdown, &settings.log).await?;
         let measured = Measured {
             scan_s,
-            run_s: started.elapsed().as_secs_f64(),
+            run_s: run.as_secs_f64(),
             cpu_s: cpu_before.zip(cpu_seconds()).map(|(before, after)| after - before),
             manifest: manifest(store.as_ref()).await?,
         };
@@ -129,51 +109,11 @@ fn unknown() -> String {
     "this system does not say".into()
 }
 
-pub(super) fn write_inputs(folder: &Path, recipients: u64) -> std::io::Result<()> {
-    std::fs::write(folder.join("campaign.yaml"), CAMPAIGN)?;
-    let mut file = BufWriter::new(File::create(folder.join("recipients.csv"))?);
-    writeln!(file, "id,first_name,category,tier,city")?;
-    for number in 0..recipients {
-        let pick = |list: &[&'static str], step: u64| list[(number / step) as usize % list.len()];
-        let (name, category, tier) = (pick(&NAMES, 1), pick(&CATEGORIES, 1), pick(&TIERS, 5));
-        writeln!(file, "c-{number:08},{name},{category},{tier},Köln")?;
-    }
-    file.flush()
-}
-
-async fn run(store: Arc<dyn Store>, prepared: Prepared, settings: &Settings) -> anyhow::Result<()> {
+/// The answers come from a script.
+fn scripted(prepared: &Prepared) -> anyhow::Result<Generator> {
     let encoder = PromptEncoder::new(Arc::new(ByteTokenizer), &prepared.checked.model.gguf)?;
     let engine = ScriptedEngine::new(SLOTS, |_, _| ScriptedAnswer::text(ANSWER));
-    let progress = Arc::new(Progress::default());
-    let generator =
-        Generator { engine: Arc::new(engine), encoder: Arc::new(encoder), progress: progress.clone() };
-    let lease = Lease::acquire(store.clone()).await?;
-    let offered = prepared.accepted.clone();
-    let Acceptance::New(campaign) = accept(store.as_ref(), &CampaignKeys::alone(), offered).await? else {
-        bail!("the temporary folder holds a campaign already");
-    };
-    let extent = Extent {
-        messages: prepared.messages(),
-        segment_copies: prepared.segments().unwrap_or_default(),
-        done_before: 0,
-        rejected_before: 0,
-    };
-    let (states, state) = watch::channel(CampaignState::accepted());
-    let reporter = Reporter::new(extent, progress, state, &settings.log);
-    let (campaign, source) = (Arc::new(*campaign), prepared.source);
-    let work = Work {
-        store,
-        campaign,
-        source,
-        lease: lease.into(),
-        generator,
-        s3: places(settings)?.s3,
-        shutdown: Shutdown::install()?,
-    };
-    match reporter.during(execute(work, states)).await? {
-        Ended::Completed => Ok(()),
-        Ended::Stopped | Ended::Cancelled | Ended::Failed => bail!("the run stopped before it was done"),
-    }
+    Ok(Generator { engine: Arc::new(engine), encoder: Arc::new(encoder), progress: Arc::default() })
 }
 
 async fn manifest(store: &dyn Store) -> anyhow::Result<Manifest> {
