@@ -4,7 +4,7 @@ import unittest
 
 import chart
 
-DEMO = "16b397a17e3fc5d0d47de2a3e191af3b099914d3ef3b6db436ecaf21652a19b0"
+DEMO = "230ef3391e2dfdadb8e2504b82943c85e080833156276b49d4ca376c76417d48"
 
 
 def scaled(case):
@@ -53,11 +53,12 @@ class Keda(unittest.TestCase):
     def test_queue_and_label_are_the_programs_own_names_of_a_model(self):
         # As `model_label` and `jobs_queue` in copymill-campaign make them.
         expected = {
-            "demo": ("demo", "copymill.jobs.demo.16b397a17e3f"),
+            "demo": ("demo", "copymill.jobs.demo.230ef3391e2d"),
             "llama-8b": (
                 "Meta-Llama-3-1-8B-Instruct-Q4-K-M",
                 "copymill.jobs.Meta-Llama-3-1-8B-Instruct-Q4-K-M.7b064f5842bf",
             ),
+            "llama-8b-voice": ("Meta-Llama-3-1-8B-Instruct-Q4-K-M-voice", "copymill.jobs.Meta-Llama-3-1-8B-Instruct-Q4-K-M-voice.02215c02b368"),
             "own": ("own-v2", "copymill.jobs.own-v2.0f1b2c3d4e5f"),
         }
         for found in scaled("multi-model"):

@@ -54,7 +54,7 @@ class Settings(unittest.TestCase):
         self.assertEqual(models("minimal"), ["demo"])
         # A path is one in the workers' cache: schedulers do not have it.
         sources = [model["source"] for model in chart.values("multi-model")["models"]]
-        self.assertEqual(models("multi-model"), [source for source in sources if not source.startswith("/")])
+        self.assertEqual(models("multi-model"), list(dict.fromkeys(source for source in sources if not source.startswith("/"))))
 
     def test_a_models_engine_is_told_what_is_given_and_nothing_else(self):
         worker = chart.settings(chart.rendered("gpu"), "-worker-qwen-7b")["worker"]
@@ -69,6 +69,5 @@ class Settings(unittest.TestCase):
                     mounts = {mount["name"]: mount["mountPath"] for mount in container["volumeMounts"]}
                     environment = {entry["name"]: entry.get("value") for entry in container["env"]}
                     self.assertEqual(environment["COPYMILL_CONFIG"], mounts["settings"] + "/settings.yaml")
-                    self.assertTrue(environment["HF_HOME"].startswith(mounts["cache"] + "/"))
                     (volume,) = [volume for volume in pod["volumes"] if volume["name"] == "settings"]
                     chart.settings(chart.rendered(case), volume["configMap"]["name"])

@@ -83,8 +83,10 @@ NONSENSE_MODELS = [
     ("a name that is too long for a label", {"name": "a" * 31}, "name"),
     ("a model of the web", {"source": "https://models.example/a.gguf"}, "source"),
     ("a model that is no GGUF file", {"source": "s3://models/a.safetensors"}, "source"),
-    ("half a checksum", {"sha256": "16b397a17e3f"}, "sha256"),
+    ("half a checksum", {"sha256": "230ef3391e2d"}, "sha256"),
     ("a checksum with capitals", {"sha256": "A" * 64}, "sha256"),
+    ("an adapter without a checksum", {"adapter": {"source": "s3://models/voice.gguf"}}, "sha256"),
+    ("an adapter that is the bundled model", {"adapter": {"source": "demo", "sha256": "a" * 64}}, "source"),
     ("a misspelt key", {"slot": 4}, "slot"),
     ("no slots", {"slots": 0}, "slots"),
 ]

@@ -30,6 +30,14 @@ pub struct CampaignFile {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
     pub model_sha256: Option<String>,
+    /// A LoRA adapter for the model, named as the model is. Workers of a cluster are started with it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1), example = &"our-voice.gguf")]
+    pub adapter: Option<String>,
+    /// SHA-256 that the adapter file must have, 64 hexadecimal digits.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(regex(pattern = r"^[0-9a-fA-F]{64}$"))]
+    pub adapter_sha256: Option<String>,
     /// The recipients.
     pub audience: Audience,
     /// Who must not be written to.

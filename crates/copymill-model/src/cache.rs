@@ -1,4 +1,4 @@
-//! Models that were fetched from buckets: kept in a folder within a limit, the least recently used ones removed first.
+//! Models that were fetched from buckets and the hub: kept in a folder within a limit, the least recently used ones removed first.
 //!
 //! Processes that share the folder agree by locks that the system drops when a process ends: whoever fetches holds
 //! `fetching.lock`, and whoever uses a model holds a shared lock on its file, so that nobody removes it.
@@ -11,10 +11,10 @@ use std::{
     time::{Duration, SystemTime},
 };
 
-use copymill_store::{S3Object, Version, free_bytes};
+use copymill_store::{Version, free_bytes};
 use tempfile::TempPath;
 
-use crate::{ModelError, digest::hash_file, locate::check_sha256};
+use crate::{ModelError, digest::hash_file, locate::check_sha256, remote::Remote};
 
 /// Bytes of fetched models that are kept where nobody says otherwise.
 pub const CACHE_BYTES: u64 = 64 << 30;
@@ -54,15 +54,19 @@ impl ModelCache {
         Self { folder: cache.join(FOLDER), limit }
     }
 
-    /// Returns the model of an object, fetching it where the folder does not have what the object holds now.
+    /// Returns a model, fetching it where the folder does not have what is there now. Where its checksum is known and the
+    /// folder has it, nobody is asked.
     pub(crate) async fn take(
         &self,
-        object: &S3Object,
+        remote: &Remote,
         expected_sha256: Option<&str>,
     ) -> Result<Held, ModelError> {
-        let version = object.look().await?;
-        let path = self.folder.join(file_name(object.address(), &version.etag));
         fs::create_dir_all(&self.folder).map_err(|source| self.failed("create", &self.folder, source))?;
+        if let Some(held) = self.known(expected_sha256) {
+            return Ok(held);
+        }
+        let version = remote.look().await?;
+        let path = self.folder.join(file_name(remote.address(), &version.etag));
         loop {
             if let Some(held) = hold(&path).map_err(|source| self.failed("use", &path, source))? {
                 check_sha256(&path, &held.sha256, expected_sha256)?;
@@ -70,29 +74,34 @@ impl ModelCache {
             }
             let fetching = self.lock_fetching().await?;
             if !path.exists() {
-                self.fetch(object, &version, &path, expected_sha256).await?;
+                self.fetch(remote, &version, &path, expected_sha256).await?;
             }
             drop(fetching);
         }
     }
 
+    /// A model of this checksum, whatever its address.
+    fn known(&self, sha256: Option<&str>) -> Option<Held> {
+        let sha256 = sha256?.to_ascii_lowercase();
+        let noted = |path: &Path| fs::read_to_string(digest_path(path)).is_ok_and(|noted| noted == sha256);
+        let known = self.kept().ok()?.into_iter().find(|kept| noted(&kept.path))?;
+        hold(&known.path).ok().flatten()
+    }
+
     async fn fetch(
         &self,
-        object: &S3Object,
+        remote: &Remote,
         version: &Version,
         path: &Path,
         expected_sha256: Option<&str>,
     ) -> Result<(), ModelError> {
         self.remove_parts();
-        self.make_room(object.address(), version.bytes)?;
-        tracing::info!(model = object.address(), bytes = version.bytes, "fetching a model");
+        self.make_room(remote.address(), version.bytes)?;
+        tracing::info!(model = remote.address(), bytes = version.bytes, "fetching a model");
         // Removed when it is dropped, whatever happens; what a killed process leaves, the next one that fetches removes.
         let part = TempPath::try_from_path(path.with_extension("part"))
             .map_err(|source| self.failed("write", path, source))?;
-        let fetched = object.fetch(&part).await?;
-        if fetched != *version {
-            return Err(copymill_store::FetchError::Changed(object.address().to_owned()).into());
-        }
+        remote.fetch(version, &part).await?;
         let sha256 = hash_file(&part)?;
         check_sha256(path, &sha256, expected_sha256)?;
         let written = File::open(&part)
@@ -153,8 +162,14 @@ impl ModelCache {
     /// Removes what processes left that were killed while they fetched.
     fn remove_parts(&self) {
         let Ok(entries) = fs::read_dir(&self.folder) else { return };
-        for path in entries.flatten().map(|entry| entry.path()).filter(|path| is_ours(path, "part")) {
-            if let Err(error) = fs::remove_file(&path) {
+        for path in entries.flatten().map(|entry| entry.path()) {
+            let removed = match () {
+                () if is_ours(&path, "part") => fs::remove_file(&path),
+                // Where the hub's library works.
+                () if is_ours(&path, "hub") => fs::remove_dir_all(&path),
+                () => continue,
+            };
+            if let Err(error) = removed {
                 tracing::warn!(file = %path.display(), %error, "half a model could not be removed");
             }
         }

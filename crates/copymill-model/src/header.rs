@@ -2,17 +2,22 @@
 
 use std::{path::PathBuf, sync::Arc};
 
+use copymill_campaign::ModelPin;
 use copymill_tokenizer::{
     ChatTemplate, Gguf, GgufError, HuggingFaceTokenizer, PromptEncoder, PromptEncoderError, TokenCount,
     Tokenizer, count,
 };
 
-use crate::ModelFile;
+use crate::{ModelFile, adapter::is_adapter};
 
 /// A model file's header.
 pub struct ModelHeader {
     /// The file.
     pub file: ModelFile,
+    /// The LoRA adapter on it.
+    pub adapter: Option<ModelFile>,
+    /// What queues, campaigns and outputs call the model and its adapter.
+    pub pin: ModelPin,
     /// Its header.
     pub gguf: Gguf,
     /// A tokenizer from its vocabulary, or why there is none.
@@ -36,12 +41,29 @@ pub enum HeaderError {
         /// What it is.
         architecture: String,
     },
+    /// It changes a model, and is none.
+    #[error("{path} is a LoRA adapter; name it as `adapter`, and the model that it was made for as `model`", path = path.display())]
+    NoModel {
+        /// The file.
+        path: PathBuf,
+    },
+    /// An adapter that cannot be put on the model.
+    #[error("the adapter {path} cannot be used: {reason}", path = path.display())]
+    Adapter {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        reason: String,
+    },
 }
 
 impl ModelHeader {
     /// Reads the header and builds the tokenizer.
     pub fn read(file: ModelFile) -> Result<Self, HeaderError> {
         let gguf = Gguf::open(&file.path)?;
+        if is_adapter(&gguf) {
+            return Err(HeaderError::NoModel { path: file.path });
+        }
         if gguf.is_recurrent() {
             return Err(HeaderError::Recurrent {
                 path: file.path,
@@ -52,7 +74,7 @@ impl ModelHeader {
             Ok(tokenizer) => Ok(Arc::new(tokenizer) as Arc<dyn Tokenizer>),
             Err(error) => Err(error.to_string()),
         };
-        Ok(Self { file, gguf, tokenizer })
+        Ok(Self { pin: file.pin.clone(), adapter: None, file, gguf, tokenizer })
     }
 
     /// Counts and encodes prompts without the model; none where only llama.cpp knows its tokenizer.

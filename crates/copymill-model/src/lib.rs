@@ -3,11 +3,13 @@
 //! [`find_model`] finds the file that a campaign names, or fetches it; [`ModelHeader`] reads what planning needs of it.
 //! Nothing here links llama.cpp, so that a scheduler can plan without it.
 
+mod adapter;
 mod cache;
 mod digest;
 mod header;
 mod hub;
 mod locate;
+mod remote;
 
 pub use cache::CACHE_BYTES;
 pub use header::{HeaderError, ModelHeader};

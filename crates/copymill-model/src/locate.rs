@@ -10,7 +10,7 @@ use std::{
 use copymill_campaign::ModelPin;
 use copymill_store::{FetchError, S3Object, S3Settings};
 
-use crate::{cache::ModelCache, digest::file_sha256, hub::fetch_from_hub};
+use crate::{cache::ModelCache, digest::file_sha256, hub::HubFile, remote::Remote};
 
 /// The demonstration model, a part of the program so that `model: demo` works wherever it is installed.
 static DEMO: &[u8] =
@@ -113,12 +113,19 @@ pub async fn find_model(
     expected_sha256: Option<&str>,
     places: &ModelPlaces,
 ) -> Result<ModelFile, ModelError> {
-    if !S3Object::is_address(name) {
+    let remote = if S3Object::is_address(name) {
+        Remote::Object(S3Object::open(name, &places.s3).await.map_err(FetchError::from)?)
+    } else if HubFile::is_address(name) {
+        let file = HubFile::open(name)?;
+        if let Some(path) = file.of_other_tools() {
+            return local(name, path, expected_sha256, places);
+        }
+        Remote::Hub(file)
+    } else {
         return locate_model(name, expected_sha256, places);
-    }
-    let object = S3Object::open(name, &places.s3).await.map_err(FetchError::from)?;
+    };
     let cache = ModelCache::new(&places.cache, places.cache_bytes);
-    let found = cache.take(&object, expected_sha256).await?;
+    let found = cache.take(&remote, expected_sha256).await?;
     let pin = ModelPin { name: short_name(name), sha256: found.sha256 };
     Ok(ModelFile { path: found.path, pin, held: Some(Arc::new(found.held)) })
 }
@@ -128,11 +135,7 @@ fn locate_model(
     expected_sha256: Option<&str>,
     places: &ModelPlaces,
 ) -> Result<ModelFile, ModelError> {
-    let path = match name.strip_prefix("hf://") {
-        _ if name == "demo" => unpack_demo(&places.cache)?,
-        Some(address) => fetch_from_hub(name, address)?,
-        None => places.base.join(name),
-    };
+    let path = if name == "demo" { unpack_demo(&places.cache)? } else { places.base.join(name) };
     if !path.is_file() {
         let hint = if name.contains(['/', '.']) {
             String::new()
@@ -143,6 +146,16 @@ fn locate_model(
         };
         return Err(ModelError::Missing { path, hint });
     }
+    local(name, path, expected_sha256, places)
+}
+
+/// A file of this machine that nobody fetches or removes.
+fn local(
+    name: &str,
+    path: PathBuf,
+    expected_sha256: Option<&str>,
+    places: &ModelPlaces,
+) -> Result<ModelFile, ModelError> {
     let sha256 = file_sha256(&path, &places.cache)?;
     check_sha256(&path, &sha256, expected_sha256)?;
     Ok(ModelFile { path, pin: ModelPin { name: short_name(name), sha256 }, held: None })
@@ -196,7 +209,10 @@ mod tests {
         let error = |name: &str, sha: Option<&str>| locate_model(name, sha, &places).unwrap_err().to_string();
         assert!(error("tiny", None).contains("write `demo`"));
         assert!(error("models/none.gguf", None).contains("models/none.gguf"));
-        assert!(error("hf://owner", None).contains("hf://owner/repository/file.gguf"));
+        for address in ["hf://owner", "hf://owner/repository", "hf://owner/repository/", "hf:///x/y.gguf"] {
+            let error = HubFile::open(address).unwrap_err().to_string();
+            assert!(error.contains("hf://owner/repository/file.gguf"), "{error}");
+        }
         fs::write(folder.path().join("a.gguf"), b"abc").unwrap();
         assert!(error("a.gguf", Some(&"0".repeat(64))).contains("ba7816bf"));
         let sha256 = copymill_campaign::sha256_hex(b"abc");

@@ -22,7 +22,8 @@ pub struct LoadedModel {
 }
 
 /// Loads a model; blocks another thread than the caller's.
-pub async fn load_model(header: &ModelHeader, settings: LlamaSettings) -> anyhow::Result<LoadedModel> {
+pub async fn load_model(header: &ModelHeader, mut settings: LlamaSettings) -> anyhow::Result<LoadedModel> {
+    settings.adapter = header.adapter.as_ref().map(|adapter| adapter.path.clone());
     let path = header.file.path.display().to_string();
     let loading = tokio::task::spawn_blocking(move || LlamaEngine::load(&settings));
     let engine = loading.await?.with_context(|| format!("the model {path} could not be loaded"))?;

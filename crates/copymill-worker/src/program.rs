@@ -11,7 +11,7 @@ use std::{
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
 use copymill_campaign::{ModelPin, model_label};
-use copymill_model::{ModelHeader, find_model};
+use copymill_model::{ModelHeader, ModelPlaces, find_model};
 use copymill_service::{
     Shutdown,
     process::{self, Program},
@@ -31,8 +31,9 @@ pub async fn main() -> ExitCode {
         about: "Generates the messages of campaigns: takes chunks from the broker, puts outputs into the store",
         version: env!("CARGO_PKG_VERSION"),
         settings: "  COPYMILL_WORKER__MODEL      demo, a path, s3://bucket/key.gguf, or hf://owner/repository/file.gguf\n  \
+                   COPYMILL_WORKER__ADAPTER    a LoRA adapter on it, named in the same ways\n  \
                    COPYMILL_WORKER__CACHE      folder for models\n  \
-                   COPYMILL_WORKER__CACHE_BYTES  bytes of models from s3:// that are kept in it (64 GiB)\n  \
+                   COPYMILL_WORKER__CACHE_BYTES  bytes of fetched models that are kept in it (64 GiB)\n  \
                    COPYMILL_WORKER__GRACE_S    seconds that chunks in hand may go on after SIGTERM\n  \
                    COPYMILL_WORKER__WATCHDOG_S seconds without progress after which the process ends\n  \
                    COPYMILL_WORKER__ENGINE__SLOTS, __THREADS, __GPU_LAYERS   chosen from the machine where not set",
@@ -45,21 +46,24 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let begun = Instant::now();
     let section = &settings.worker;
     let places = settings.model_places();
-    let finding = find_model(&section.model, section.model_sha256.as_deref(), &places);
-    let Some(file) = shutdown.unless_draining(finding).await else { return Ok(()) };
-    let header = ModelHeader::read(file?)?;
+    let Some(header) = shutdown.unless_draining(find(section, &places)).await else { return Ok(()) };
+    let header = header?;
     let model = load_model(&header, section.engine.of_model(&header.file.path)).await?;
-    tracing::info!(
-        model = header.file.pin.name,
-        sha256 = header.file.pin.sha256,
-        "{}",
-        model.engine.info().start_line
-    );
+    tracing::info!(model = header.pin.name, sha256 = header.pin.sha256, "{}", model.engine.info().start_line);
     if let Some(warning) = &model.tokenizer_warning {
         tracing::warn!("{warning}");
     }
     let generator = Generator { engine: model.engine, encoder: model.encoder, progress: vitals.progress() };
-    serve(&settings, &vitals, (generator, header.file.pin.clone(), begun.elapsed()), shutdown).await
+    serve(&settings, &vitals, (generator, header.pin, begun.elapsed()), shutdown).await
+}
+
+/// Finds the model and the adapter on it, or fetches them.
+async fn find(section: &WorkerSection, places: &ModelPlaces) -> anyhow::Result<ModelHeader> {
+    let model = find_model(&section.model, section.model_sha256.as_deref(), places).await?;
+    let header = ModelHeader::read(model)?;
+    let Some(adapter) = &section.adapter else { return Ok(header) };
+    let adapter = find_model(adapter, section.adapter_sha256.as_deref(), places).await?;
+    Ok(header.with_adapter(adapter)?)
 }
 
 /// Works on the chunks of a model that was loaded within some time, until the process is asked to stop.

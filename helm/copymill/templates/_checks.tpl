@@ -43,8 +43,11 @@
 {{- $labels = append $labels $label -}}
 {{- $names = append $names $model.name -}}
 {{- $queues = append $queues $queue -}}
-{{- if and (hasPrefix "/" $model.source) (ne $model.cache.type "claim") -}}
+{{- $sources := list $model.source (dig "adapter" "source" "" $model) -}}
+{{- range $sources -}}
+{{- if and (hasPrefix "/" .) (ne $model.cache.type "claim") -}}
 {{- fail (printf "models: %s is a path, so its cache must be a claim that holds it" $model.name) -}}
+{{- end -}}
 {{- end -}}
 {{- $replicas := $model.replicas -}}
 {{- if gt ($replicas.min | int64) ($replicas.max | int64) -}}

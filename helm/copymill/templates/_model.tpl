@@ -20,15 +20,26 @@ Sprig's merge skips false, 0 and empty values, so `min: 0` could not override; h
 {{- printf "%s-worker-%s" (include "copymill.fullname" .root) .model.name -}}
 {{- end -}}
 
-{{/* The name that the program gives a model, in queues and in the label `model`: the stem of its file. */}}
-{{- define "copymill.modelLabel" -}}
-{{- $stem := base .source | trimSuffix (ext .source) -}}
-{{- regexReplaceAll "[^A-Za-z0-9]" $stem "-" | trunc 40 -}}
+{{- define "copymill.stem" -}}
+{{- base . | trimSuffix (ext .) -}}
 {{- end -}}
 
-{{/* The queue of a model's jobs, as the program makes it from that name and the file's checksum. */}}
+{{/* The name that the program gives a model, in queues and in the label `model`: the stems of its file and its adapter. */}}
+{{- define "copymill.modelLabel" -}}
+{{- $name := include "copymill.stem" .source -}}
+{{- with .adapter -}}
+{{- $name = printf "%s+%s" $name (include "copymill.stem" .source) -}}
+{{- end -}}
+{{- regexReplaceAll "[^A-Za-z0-9]" $name "-" | trunc 40 -}}
+{{- end -}}
+
+{{/* The queue of a model's jobs, as the program makes it from that name and the checksums of its files. */}}
 {{- define "copymill.queue" -}}
-{{- printf "copymill.jobs.%s.%s" (include "copymill.modelLabel" .) (trunc 12 .sha256) -}}
+{{- $sha256 := .sha256 -}}
+{{- with .adapter -}}
+{{- $sha256 = printf "%s+%s" $sha256 .sha256 | sha256sum -}}
+{{- end -}}
+{{- printf "copymill.jobs.%s.%s" (include "copymill.modelLabel" .) (trunc 12 $sha256) -}}
 {{- end -}}
 
 {{/* Seconds that a worker may go on after SIGTERM: the chunk that runs and the one that was fetched beside it. */}}

@@ -43,9 +43,6 @@ capabilities:
 - name: COPYMILL_LOG
   value: {{ . }}
 {{- end }}
-# The hub's cache stays in the volume: the root file system cannot be written to.
-- name: HF_HOME
-  value: /var/cache/copymill/hub
 {{- with .root.Values.store.credentials }}
 {{- if .secret }}
 - name: AWS_ACCESS_KEY_ID

@@ -68,6 +68,10 @@ scheduler:
 worker:
   model: {{ $model.source | quote }}
   model_sha256: {{ $model.sha256 | quote }}
+  {{- with $model.adapter }}
+  adapter: {{ .source | quote }}
+  adapter_sha256: {{ .sha256 | quote }}
+  {{- end }}
   cache: /var/cache/copymill
   # Nine tenths of the volume, so that it is never full and the pod never evicted for it.
   cache_bytes: {{ div (mul ($model.cache.sizeGiB | int64) 1073741824 9) 10 }}

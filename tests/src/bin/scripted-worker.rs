@@ -42,7 +42,7 @@ async fn main() -> ExitCode {
             encoder: Arc::new(PromptEncoder::new(Arc::new(ByteTokenizer), &header.gguf)?),
             progress: vitals.progress(),
         };
-        serve(&settings, &vitals, (generator, header.file.pin, Duration::ZERO), shutdown).await
+        serve(&settings, &vitals, (generator, header.pin, Duration::ZERO), shutdown).await
     })
     .await
 }

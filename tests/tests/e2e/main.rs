@@ -1,9 +1,11 @@
 //! The promises of the whole, checked on the real program with the real demo model.
 
 mod bad_input;
+mod benchmarks;
 mod campaigns;
 mod interrupted;
 mod metrics_doc;
+mod models;
 mod operations;
 mod own_kinds;
 mod quality;

@@ -2,10 +2,13 @@
 
 use std::sync::Arc;
 
-use copymill_store::{S3Settings, S3Store, Store};
+use copymill_store::{Condition, S3Settings, S3Store, Store};
 use copymill_tests::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
 use copymill_tests::servers::Moto;
 use tempfile::NamedTempFile;
+
+/// Bytes that are put in parts.
+const LARGE: usize = 20 << 20;
 
 mod own {
     use super::*;
@@ -44,12 +47,40 @@ fn credentials() -> NamedTempFile {
 }
 
 async fn open(endpoint: String, location: &str, credentials: &NamedTempFile) -> Arc<dyn Store> {
-    let settings = S3Settings {
+    Arc::new(S3Store::open(location, settings(endpoint, credentials)).await.unwrap())
+}
+
+fn settings(endpoint: String, credentials: &NamedTempFile) -> S3Settings {
+    S3Settings {
         endpoint: Some(endpoint),
         path_style: true,
         region: Some("us-east-1".into()),
         credentials_file: Some(credentials.path().to_owned()),
         ..S3Settings::default()
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_object_has_the_storage_class_and_the_key_of_the_settings_however_large_it_is() {
+    let (credentials, moto) = (credentials(), tokio::task::spawn_blocking(Moto::shared).await.unwrap());
+    let bucket = tokio::task::spawn_blocking(|| moto.new_bucket()).await.unwrap();
+    let settings = S3Settings {
+        kms_key: Some("alias/campaigns".into()),
+        storage_class: Some("STANDARD_IA".into()),
+        ..settings(moto.url(), &credentials)
     };
-    Arc::new(S3Store::open(location, settings).await.unwrap())
+    let store = S3Store::open(&bucket, settings).await.unwrap();
+    for (key, bytes) in [("one-put", 10), ("in-parts", LARGE)] {
+        store.put(key, vec![b'x'; bytes].into(), Condition::Always).await.unwrap();
+        let url = format!("{}/{bucket}/{key}", moto.url());
+        let asking = move || {
+            ureq::head(&url).set("Authorization", "not looked at").call().map_err(|error| error.to_string())
+        };
+        let answer = tokio::task::spawn_blocking(asking).await.unwrap().unwrap();
+        let header = |name: &str| answer.header(name);
+        assert_eq!(header("x-amz-storage-class"), Some("STANDARD_IA"), "{key}");
+        assert_eq!(header("x-amz-server-side-encryption"), Some("aws:kms"), "{key}");
+        let named = header("x-amz-server-side-encryption-aws-kms-key-id");
+        assert_eq!(named, Some("alias/campaigns"), "{key}");
+    }
 }

@@ -7,6 +7,7 @@ use std::time::Instant;
 use async_trait::async_trait;
 use copymill_tokenizer::Tokenizer;
 use llama_cpp_2::context::LlamaContext;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 use tokio::sync::{mpsc, oneshot};
 
 use super::backend::backend;
@@ -24,6 +25,9 @@ use crate::vocabulary::Vocabulary;
 /// Requests on their way to the engine's thread at most. The thread takes them between steps; this many can arrive
 /// during one without anyone waiting, and callers beyond it wait in `generate`.
 const MAX_QUEUED_JOBS: usize = 1024;
+
+/// How much of an adapter is added: all that it was trained to add, as llama.cpp's own programs do without being told.
+const ADAPTER_SCALE: f32 = 1.0;
 
 /// llama.cpp behind the [`Engine`] seam.
 ///
@@ -87,12 +91,6 @@ impl LlamaEngine {
     pub fn detokenize(&self, tokens: &[u32]) -> String {
         let bytes: Vec<u8> = tokens.iter().flat_map(|token| self.vocabulary.bytes(*token)).copied().collect();
         String::from_utf8_lossy(&bytes).into_owned()
-    }
-
-    /// Ids of the tokens that are text and do not end one.
-    pub(crate) fn text_tokens(&self) -> Vec<u32> {
-        let ids = 0..self.info.vocabulary;
-        ids.filter(|id| !self.vocabulary.bytes(*id).is_empty() && !self.vocabulary.ends_text(*id)).collect()
     }
 
     /// What is wrong with a request, as the generations it gets.
@@ -187,8 +185,8 @@ fn start(loaded: Loaded, model: Model, inbox: mpsc::Receiver<Job>) -> Result<Joi
     let (ready, is_ready) = std::sync::mpsc::channel();
     let sequence_tokens = model.sequence_tokens;
     let run = move || {
-        let Loaded { model: llama, plan, .. } = loaded;
-        let decoder = new_context(&llama, &plan).and_then(|context| warm_decoder(context, &plan));
+        let Loaded { model: llama, adapter, plan, .. } = loaded;
+        let decoder = new_context(&llama, adapter, &plan).and_then(|context| warm_decoder(context, &plan));
         match decoder {
             Ok(decoder) => {
                 let batcher = Batcher::new(limits(&plan, sequence_tokens));
@@ -214,21 +212,27 @@ pub(crate) fn with_decoder<T>(
     settings: &LlamaSettings,
     run: impl FnOnce(&mut dyn Decoder, u32, usize) -> T,
 ) -> Result<T, EngineError> {
-    let Loaded { model, plan, .. } = load_model(settings)?;
-    let mut decoder = warm_decoder(new_context(&model, &plan)?, &plan)?;
+    let Loaded { model, adapter, plan, .. } = load_model(settings)?;
+    let mut decoder = warm_decoder(new_context(&model, adapter, &plan)?, &plan)?;
     Ok(run(&mut decoder, plan.slots, plan.batch as usize))
 }
 
 fn new_context<'model>(
-    model: &'model llama_cpp_2::model::LlamaModel,
+    model: &'model LlamaModel,
+    adapter: Option<LlamaLoraAdapter>,
     plan: &ContextPlan,
 ) -> Result<LlamaContext<'model>, EngineError> {
-    model.new_context(backend()?, context_parameters(plan)).map_err(|error| {
+    let mut context = model.new_context(backend()?, context_parameters(plan)).map_err(|error| {
         EngineError::Device(format!(
             "llama.cpp cannot make a context of {} cells for {} slots ({error}): set fewer cells or slots",
             plan.cells, plan.slots
         ))
-    })
+    })?;
+    if let Some(mut adapter) = adapter {
+        let set = context.lora_adapter_set(&mut adapter, ADAPTER_SCALE);
+        set.map_err(|error| EngineError::Device(format!("the adapter cannot be used: {error}")))?;
+    }
+    Ok(context)
 }
 
 fn warm_decoder<'model>(

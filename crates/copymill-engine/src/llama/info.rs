@@ -6,13 +6,14 @@ use crate::engine::EngineInfo;
 
 /// Describes a loaded model and its context.
 pub(super) fn describe(loaded: &Loaded) -> EngineInfo {
-    let Loaded { model, gguf, device, plan, .. } = loaded;
+    let Loaded { model, adapter, gguf, device, plan, .. } = loaded;
     let file = gguf.path().file_name().map(|name| name.to_string_lossy().into_owned());
     let name = gguf.name().map(str::to_owned).or(file).unwrap_or_default();
     let start_line = format!(
-        "{name} ({}, {}) runs on {}, because {}; {} slots, {} cells, prefixes are {}",
+        "{name} ({}, {}{}) runs on {}, because {}; {} slots, {} cells, prefixes are {}",
         gguf.architecture(),
         gguf.quantisation(),
+        if adapter.is_some() { ", with an adapter" } else { "" },
         device.name,
         device.reason,
         plan.slots,

@@ -8,9 +8,9 @@ use std::sync::Arc;
 
 use copymill_tokenizer::Gguf;
 use llama_cpp_2::context::params::{KvCacheType, LlamaContextParams};
-use llama_cpp_2::model::LlamaModel;
 use llama_cpp_2::model::params::LlamaModelParams;
 use llama_cpp_2::model::params::kv_overrides::ParamOverrideValue;
+use llama_cpp_2::model::{LlamaLoraAdapter, LlamaModel};
 
 use super::backend::backend;
 use super::device::{self, Device};
@@ -30,6 +30,7 @@ const WINDOW_NOT_APPLIED: [&str; 6] = ["llama", "qwen2", "qwen2moe", "qwen3", "q
 /// A model in memory and everything that was decided about it.
 pub(crate) struct Loaded {
     pub(crate) model: Arc<LlamaModel>,
+    pub(crate) adapter: Option<LlamaLoraAdapter>,
     pub(crate) tokenizer: Arc<LlamaTokenizer>,
     pub(crate) gguf: Gguf,
     pub(crate) device: Device,
@@ -73,13 +74,29 @@ pub(crate) fn load_model(settings: &LlamaSettings) -> Result<Loaded, EngineError
         parameters =
             parameters.with_devices(&[index]).map_err(|error| EngineError::Device(error.to_string()))?;
     }
-    let model = LlamaModel::load_from_file(backend, &settings.model, &parameters)
+    let mut model = LlamaModel::load_from_file(backend, &settings.model, &parameters)
         .map_err(|_| refused(&settings.model, &gguf, &device))?;
+    // The model owns its adapters, so that they are loaded before it is shared.
+    let adapter = settings.adapter.as_deref().map(|path| load_adapter(&mut model, path)).transpose()?;
     let model = Arc::new(model);
     let bare = bare_vocabulary(&settings.model, &gguf)?;
     let tokenizer = Arc::new(LlamaTokenizer::new(model.clone(), bare));
     let plan = plan_context(settings, &model, &gguf, &device)?;
-    Ok(Loaded { model, tokenizer, gguf, device, plan })
+    Ok(Loaded { model, adapter, tokenizer, gguf, device, plan })
+}
+
+fn load_adapter(model: &mut LlamaModel, path: &Path) -> Result<LlamaLoraAdapter, EngineError> {
+    let failed = |problem: String| EngineError::ModelFile { path: path.to_owned(), problem };
+    if !path.is_file() {
+        return Err(failed(format!("there is no adapter file {}", path.display())));
+    }
+    model.lora_adapter_init(path).map_err(|error| {
+        failed(format!(
+            "llama.cpp cannot put the adapter {} on this model ({error}): it has to be a LoRA adapter that was trained on it; \
+             the log of llama.cpp (COPYMILL_LOG=llama-cpp-2=info) says more",
+            path.display()
+        ))
+    })
 }
 
 /// Turns a plan into llama.cpp's parameters.

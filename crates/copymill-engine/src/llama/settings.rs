@@ -8,6 +8,8 @@ use std::path::PathBuf;
 pub struct LlamaSettings {
     /// The GGUF file.
     pub model: PathBuf,
+    /// A LoRA adapter for it, a GGUF file too. It changes every answer: cells and prefixes are those of the adapted model.
+    pub adapter: Option<PathBuf>,
     /// Number of the GPU, counted from 0 among the GPUs that llama.cpp finds. Default: the first one, if there is one.
     pub device: Option<usize>,
     /// Layers of the model on the GPU; 0 uses the CPU alone. Default: all.
@@ -77,6 +79,7 @@ impl LlamaSettings {
     pub fn new(model: impl Into<PathBuf>) -> Self {
         Self {
             model: model.into(),
+            adapter: None,
             device: None,
             gpu_layers: None,
             threads: None,

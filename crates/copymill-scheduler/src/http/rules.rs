@@ -45,6 +45,11 @@ pub(super) fn check(parsed: &ParsedCampaign, models: &[String], has_audience: bo
             "a campaign over HTTP names no files; put the list into a bucket and write its s3://bucket/key";
         found.push(parsed.problem("suppression.list", message));
     }
+    if file.adapter.is_some() {
+        let message =
+            "a campaign over HTTP names no files; leave `adapter` out, or submit with the command line";
+        found.push(parsed.problem("adapter", message));
+    }
     if !models.contains(&file.model) {
         let message = format!(
             "this server takes no such model over HTTP; it takes {} (its setting scheduler.http_models)",

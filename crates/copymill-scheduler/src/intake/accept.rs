@@ -58,7 +58,12 @@ pub fn differences(stored: &Accepted, offered: &Accepted) -> Vec<String> {
     );
     note(
         stored.model.sha256 != offered.model.sha256,
-        format!("the model file behind `{}` changed", offered.file.model),
+        match &offered.file.adapter {
+            Some(adapter) => {
+                format!("the file behind `{}` or its adapter `{adapter}` changed", offered.file.model)
+            }
+            None => format!("the model file behind `{}` changed", offered.file.model),
+        },
     );
     note(stored.kind != offered.kind, format!("the definition of the kind `{}` changed", offered.file.kind));
     note(stored.prompt != offered.prompt, "the prompt template changed".into());

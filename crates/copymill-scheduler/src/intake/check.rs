@@ -246,19 +246,25 @@ impl Checks<'_> {
 
     async fn model(&mut self) -> Option<ModelHeader> {
         let file = &self.parsed.file;
-        // A model of gigabytes is not fetched for a campaign that cannot run.
-        let is_fetched = file.model.starts_with("hf://") || S3Object::is_address(&file.model);
-        if self.has_problem("model") || is_fetched && !self.problems.is_empty() {
+        let found = self.find("model", &file.model, file.model_sha256.as_deref()).await;
+        let adapter = match &file.adapter {
+            Some(adapter) => Some(self.find("adapter", adapter, file.adapter_sha256.as_deref()).await?),
+            None => None,
+        };
+        let header = ModelHeader::read(found?).map_err(|error| self.note("model", error.to_string())).ok()?;
+        let Some(adapter) = adapter else { return Some(header) };
+        header.with_adapter(adapter).map_err(|error| self.note("adapter", error.to_string())).ok()
+    }
+
+    /// Finds the model file that a key names.
+    async fn find(&mut self, key: &str, name: &str, sha256: Option<&str>) -> Option<ModelFile> {
+        // Gigabytes are not fetched for a campaign that cannot run.
+        let is_fetched = name.starts_with("hf://") || S3Object::is_address(name);
+        if self.has_problem(key) || is_fetched && !self.problems.is_empty() {
             return None;
         }
-        let found = locate(&file.model, file.model_sha256.as_deref(), self.base, self.places).await;
-        match found.and_then(|file| Ok(ModelHeader::read(file)?)) {
-            Ok(header) => Some(header),
-            Err(error) => {
-                self.note("model", format!("{error:#}{}", did_you_mean(self.base, &file.model)));
-                None
-            }
-        }
+        let found = locate(name, sha256, self.base, self.places).await;
+        found.map_err(|error| self.note(key, format!("{error:#}{}", did_you_mean(self.base, name)))).ok()
     }
 }
 

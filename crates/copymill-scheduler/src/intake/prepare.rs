@@ -177,7 +177,7 @@ fn accepted(checked: &Checked, source: &Source) -> anyhow::Result<Accepted> {
         suppression: checked.suppression.as_ref().map(|(pin, _)| pin.clone()),
         columns: source.columns.clone(),
         segmented: source.segments.is_some(),
-        model: checked.model.file.pin.clone(),
+        model: checked.model.pin.clone(),
         parent: None,
     })
 }

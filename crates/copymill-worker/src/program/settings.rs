@@ -31,9 +31,13 @@ pub struct WorkerSection {
     pub model: String,
     /// SHA-256 that the model file must have.
     pub model_sha256: Option<String>,
+    /// A LoRA adapter on the model, named as the model is: the worker takes the chunks of campaigns that name both.
+    pub adapter: Option<String>,
+    /// SHA-256 that the adapter file must have.
+    pub adapter_sha256: Option<String>,
     /// Folder for models and remembered checksums.
     pub cache: PathBuf,
-    /// Bytes of models from `s3://` that are kept there; the least recently used ones make room for others.
+    /// Bytes of fetched models that are kept there; the least recently used ones make room for others.
     pub cache_bytes: u64,
     /// Who it is; its host and process, if not given.
     pub name: Option<String>,
@@ -82,6 +86,8 @@ impl Default for WorkerSection {
         Self {
             model: "demo".into(),
             model_sha256: None,
+            adapter: None,
+            adapter_sha256: None,
             cache: std::env::temp_dir().join("copymill-cache"),
             cache_bytes: CACHE_BYTES,
             name: None,

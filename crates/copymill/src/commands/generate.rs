@@ -1,17 +1,14 @@
 //! `copymill generate`: the classic generate(prompt, max_length, num_return_sequences).
 
-use std::path::Path;
-
 use anyhow::bail;
 use clap::Args;
 use copymill_engine::{FinishReason, Generation, Request, Sampling};
 use copymill_model::ModelHeader;
-use copymill_scheduler::locate;
 use copymill_tokenizer::{Segment, Trust};
 use copymill_worker::LoadedModel;
 
 use crate::{
-    commands::cluster::places,
+    commands::models::header_of,
     engine_options::{EngineOptions, load},
     exit::{Exit, usage},
     output::{self, QUIET, STRONG},
@@ -32,6 +29,9 @@ pub(crate) struct Generate {
     /// The model: demo, a GGUF file, s3://bucket/key.gguf, or hf://owner/repository/file.gguf
     #[arg(short, long, default_value = "demo")]
     model: String,
+    /// A LoRA adapter for it, named in the same ways
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
     /// Put the text to the model through its chat template
     #[arg(long)]
     chat: bool,
@@ -82,7 +82,7 @@ impl Generate {
         if self.prompt.is_empty() {
             return Err(usage("the prompt is empty; give a text to continue"));
         }
-        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &places(settings)?).await?)?;
+        let header = header_of(&self.model, self.adapter.as_deref(), settings).await?;
         let model = load(&header, &self.engine).await?;
         let request = self.request(&header, &model)?;
         let context = u64::from(model.engine.info().context_tokens);

@@ -25,6 +25,9 @@ pub(crate) struct Models {
     /// demo, a GGUF file, s3://bucket/key.gguf, or hf://owner/repository/file.gguf
     #[arg(default_value = "demo")]
     model: String,
+    /// A LoRA adapter for it, named in the same ways
+    #[arg(long, value_name = "ADAPTER")]
+    adapter: Option<String>,
 }
 
 /// Width of the names on the left.
@@ -32,7 +35,7 @@ const NAMES: usize = 13;
 
 impl Models {
     pub(crate) async fn execute(self, settings: &Settings) -> anyhow::Result<Exit> {
-        let header = ModelHeader::read(locate(&self.model, None, Path::new(""), &places(settings)?).await?)?;
+        let header = header_of(&self.model, self.adapter.as_deref(), settings).await?;
         let bytes = std::fs::metadata(&header.file.path).map_or(0, |metadata| metadata.len());
         output::line(format_args!("{STRONG}{}{STRONG:#}", header.gguf.name().unwrap_or(&self.model)));
         let template = ChatTemplate::from_gguf(&header.gguf);
@@ -41,6 +44,18 @@ impl Models {
         }
         Ok(if template.is_ok() { Exit::Done } else { Exit::Failed })
     }
+}
+
+/// Finds the model of a command line and reads its header.
+pub(super) async fn header_of(
+    model: &str,
+    adapter: Option<&str>,
+    settings: &Settings,
+) -> anyhow::Result<ModelHeader> {
+    let (base, places) = (Path::new(""), places(settings)?);
+    let header = ModelHeader::read(locate(model, None, base, &places).await?)?;
+    let Some(adapter) = adapter else { return Ok(header) };
+    Ok(header.with_adapter(locate(adapter, None, base, &places).await?)?)
 }
 
 fn lines<E: std::fmt::Display>(
@@ -60,18 +75,22 @@ fn lines<E: std::fmt::Display>(
     };
     let context =
         gguf.context_length().map_or_else(|| "unknown".into(), |tokens| output::counted(tokens, "token"));
-    vec![
+    let mut lines = vec![
         ("file", header.file.path.display().to_string()),
         ("size", size(bytes)),
         ("sha256", header.file.pin.sha256.clone()),
-        ("queue", format!("{}, for inline jobs", jobs_queue(&header.file.pin))),
+        ("queue", format!("{}, for inline jobs", jobs_queue(&header.pin))),
         ("architecture", gguf.architecture().to_owned()),
         ("quantisation", gguf.quantisation().to_owned()),
         ("context", context),
         ("vocabulary", output::counted(gguf.vocabulary_size() as u64, "token")),
         ("chat template", chat),
         ("tokenizer", tokenizer),
-    ]
+    ];
+    if let Some(adapter) = &header.adapter {
+        lines.insert(3, ("adapter", format!("{}, sha256 {}", adapter.path.display(), adapter.pin.sha256)));
+    }
+    lines
 }
 
 fn size(bytes: u64) -> String {
