@@ -190,17 +190,27 @@ impl Office {
 
     /// All campaigns, the oldest first.
     pub async fn list(&self) -> anyhow::Result<Vec<CampaignStatus>> {
+        self.page(None, usize::MAX).await
+    }
+
+    /// At most `limit` campaigns of those after one, the oldest first.
+    pub async fn page(
+        &self,
+        after: Option<&CampaignId>,
+        limit: usize,
+    ) -> anyhow::Result<Vec<CampaignStatus>> {
+        // Over all objects of a campaign, which may be thousands, to the next one.
+        let behind = |id: &CampaignId| format!("campaigns/{id}/\u{10ffff}");
         let mut found = Vec::new();
-        let mut after: Option<String> = None;
+        let mut after: Option<String> = after.map(behind);
         loop {
             let page = self.store.list("campaigns/", after.as_deref()).await?;
-            let Some(first) = page.first() else { return Ok(found) };
+            let Some(first) = page.first().filter(|_| found.len() < limit) else { return Ok(found) };
             let Some(id) = first.key.split('/').nth(1).and_then(|id| id.parse::<CampaignId>().ok()) else {
                 after = Some(first.key.clone());
                 continue;
             };
-            // Over all objects of this campaign, which may be thousands, to the next one.
-            after = Some(format!("campaigns/{id}/\u{10ffff}"));
+            after = Some(behind(&id));
             if let Some(accepted) = load(self.store.as_ref(), &CampaignKeys::of(&id)).await? {
                 found.push(self.status_of(accepted).await?);
             }

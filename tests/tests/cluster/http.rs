@@ -193,7 +193,7 @@ fn all_that_is_wrong_is_said_at_once_and_no_file_of_the_server_is_read() {
         refused(EMAIL.replace("recipients.csv", &source))[0]
             .contains(&format!("the audience {source} cannot be used"))
     );
-    assert_eq!(port.get("/v1/campaigns").1, json!({ "campaigns": [] }));
+    assert_eq!(port.get("/v1/campaigns").1, json!({ "campaigns": [], "next": null }));
 }
 
 #[test]
@@ -263,6 +263,53 @@ fn a_pilot_is_read_and_approved_over_http() {
     cluster.wait_for(&id, "completed", PATIENCE);
     let all = results();
     assert!(all.starts_with(&pilot) && all.lines().count() == 60, "what the pilot wrote is final");
+}
+
+#[test]
+fn a_pilot_is_sent_back_and_what_was_rejected_is_tried_again_over_http() {
+    let cluster = Cluster::new("", "");
+    let (port, _plain) =
+        (Served::start(&cluster), cluster.scripted_worker(0, &[("SCRIPT_EMPTY_AT", "gold")]));
+    let pilot = port.campaign(60).replace("variants: 2", "variants: 1\npilot: 10");
+    let first = submitted(port.post("/v1/campaigns", &pilot));
+    let state = |id: &str| port.get(&format!("/v1/campaigns/{id}")).1["state"].clone();
+    wait_until("the pilot is done", PATIENCE, || state(&first) == "awaiting_approval");
+    let without = pilot.replace("pilot: 10", "weight: 2");
+    let missing = "/v1/campaigns?replaces=01JD8ZK3M4Q5R6S7T8V9W0X1Y2";
+    assert_eq!(port.post(missing, &without).0, 404);
+    assert_eq!(port.post(&format!("/v1/campaigns?replace={first}"), &without).0, 400);
+    let second = submitted(port.post(&format!("/v1/campaigns?replaces={first}"), &without));
+    wait_until("the pilot is cancelled", PATIENCE, || state(&first) == "cancelled");
+    cluster.wait_for(&second, "completed", PATIENCE);
+    assert_eq!(cluster.messages_with(&second, "rejected"), 20, "a third has gold");
+    assert_eq!(port.post(&format!("/v1/campaigns/{first}/retry-rejected"), "").0, 409);
+    assert_eq!(port.post(&format!("/v1/campaigns/{second}/retry-rejected"), "").0, 202);
+    let attempts = || cluster.results(&second).iter().map(|line| line["attempt"].as_u64().unwrap()).max();
+    wait_until("it was tried again", PATIENCE, || state(&second) == "completed" && attempts() == Some(6));
+    cluster.verify(&second, 60);
+}
+
+#[test]
+fn campaigns_are_listed_page_by_page() {
+    let cluster = Cluster::new("", "");
+    let port = Served::start(&cluster);
+    let campaign = port.campaign(2);
+    let ids: Vec<String> = (0..5).map(|_| submitted(port.post("/v1/campaigns", &campaign))).collect();
+    let (mut seen, mut path) = (Vec::new(), "/v1/campaigns?limit=2".to_owned());
+    loop {
+        let (status, page) = port.get(&path);
+        assert_eq!(status, 200, "{page}");
+        let listed = page["campaigns"].as_array().unwrap();
+        assert!(listed.len() <= 2);
+        seen.extend(listed.iter().map(|campaign| campaign["id"].as_str().unwrap().to_owned()));
+        let Some(next) = page["next"].as_str() else { break };
+        path = format!("/v1/campaigns?limit=2&after={next}");
+    }
+    assert_eq!(seen, ids);
+    for wrong in ["limit=0", "limit=1001", "limit=many", "after=spring", "before=x"] {
+        let (status, body) = port.get(&format!("/v1/campaigns?{wrong}"));
+        assert_eq!((status, body["error"].is_string()), (400, true), "{wrong}: {body}");
+    }
 }
 
 #[test]

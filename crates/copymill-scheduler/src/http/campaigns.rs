@@ -5,11 +5,12 @@ use std::{path::Path as FilePath, sync::Arc};
 use anyhow::Context;
 use axum::{
     body::Body,
-    extract::{Path, State},
+    extract::{Path, Query, State, rejection::QueryRejection},
     http::{HeaderMap, StatusCode, header::LOCATION},
     response::{IntoResponse, Response},
 };
 use copymill_campaign::{Action, CampaignId, inspect_campaign};
+use serde::Deserialize;
 use serde_json::{Value, json};
 use tokio::runtime::Handle;
 
@@ -23,16 +24,57 @@ use crate::{
 const CAMPAIGN_BYTES_MAX: usize = 1024 * 1024;
 /// Characters of an idempotency key at most.
 const KEY_CHARS_MAX: usize = 255;
+/// Campaigns of one answer, where nothing else is asked for, and at most: each takes two reads of the store.
+const PAGE: usize = 100;
+const PAGE_MAX: usize = 1000;
 /// What problems call the campaign.
 const NAME: &str = "campaign.yaml";
+
+/// What stands behind the question mark of a path, if it can be read.
+type Asked<T> = Result<Query<T>, QueryRejection>;
+
+/// Parameters of `POST /v1/campaigns`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Replacing {
+    /// The campaign whose pilot is sent back.
+    replaces: Option<String>,
+}
+
+/// Parameters of `GET /v1/campaigns`.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Listing {
+    /// The campaign before the first one.
+    after: Option<String>,
+    /// How many at most.
+    #[serde(default = "page")]
+    limit: usize,
+}
+
+fn page() -> usize {
+    PAGE
+}
+
+fn asked<T>(query: Asked<T>) -> Result<T, Refusal> {
+    match query {
+        Ok(Query(parameters)) => Ok(parameters),
+        Err(error) => Err(Refusal::new(StatusCode::BAD_REQUEST, error.body_text())),
+    }
+}
 
 /// `POST /v1/campaigns`.
 pub(super) async fn submit(
     State(port): State<Arc<Port>>,
+    query: Asked<Replacing>,
     headers: HeaderMap,
     body: Body,
 ) -> Result<Response, Refusal> {
-    let submission = Submission { idempotency_key: idempotency_key(&headers)?, replaces: None };
+    let replaces = match &asked(query)?.replaces {
+        Some(id) => Some(find(&port, id).await?.accepted.id),
+        None => None,
+    };
+    let submission = Submission { idempotency_key: idempotency_key(&headers)?, replaces };
     let text = text_of(body).await?;
     let _turn = port.checking.acquire().await.context("the process stops")?;
     let folder = tempfile::tempdir_in(&port.places.scratch)
@@ -51,9 +93,18 @@ pub(super) async fn submit(
 }
 
 /// `GET /v1/campaigns`.
-pub(super) async fn list(State(port): State<Arc<Port>>) -> Result<Response, Refusal> {
-    let campaigns: Vec<Value> = port.office.list().await?.iter().map(CampaignStatus::summary).collect();
-    Ok(json(StatusCode::OK, &json!({ "campaigns": campaigns })))
+pub(super) async fn list(State(port): State<Arc<Port>>, query: Asked<Listing>) -> Result<Response, Refusal> {
+    let Listing { after, limit } = asked(query)?;
+    if !(1..=PAGE_MAX).contains(&limit) {
+        let words = format!("`limit` is a number from 1 to {PAGE_MAX}");
+        return Err(Refusal::new(StatusCode::BAD_REQUEST, words));
+    }
+    let is_no_id = |_| Refusal::new(StatusCode::BAD_REQUEST, "`after` is the id of a campaign");
+    let after = after.as_deref().map(str::parse::<CampaignId>).transpose().map_err(is_no_id)?;
+    let found = port.office.page(after.as_ref(), limit).await?;
+    let next = found.last().filter(|_| found.len() == limit).map(|last| last.accepted.id.to_string());
+    let campaigns: Vec<Value> = found.iter().map(CampaignStatus::summary).collect();
+    Ok(json(StatusCode::OK, &json!({ "campaigns": campaigns, "next": next })))
 }
 
 /// `GET /v1/campaigns/{id}`.
@@ -71,13 +122,18 @@ pub(super) async fn order(
         "resume" => Action::Resume,
         "cancel" => Action::Cancel,
         "approve" => Action::Approve,
+        "retry-rejected" => Action::RetryRejected,
         _ => {
-            let words = "there is no such order; there are pause, resume, cancel and approve";
+            let words = "there is no such order; there are pause, resume, cancel, approve and retry-rejected";
             return Err(Refusal::new(StatusCode::NOT_FOUND, words));
         }
     };
     let status = find(&port, &id).await?;
-    let ordered = port.office.order(&status.accepted.id, action).await;
+    let id = &status.accepted.id;
+    let ordered = match action {
+        Action::RetryRejected => port.office.retry_rejected(id).await.map(drop),
+        action => port.office.order(id, action).await,
+    };
     ordered.map_err(|error| Refusal::of(&error, StatusCode::CONFLICT))?;
     // The leader takes the order from here; the state says when it did.
     Ok(json(StatusCode::ACCEPTED, &status.summary()))
