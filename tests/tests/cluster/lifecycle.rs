@@ -29,6 +29,9 @@ fn a_submitted_campaign_is_generated_by_two_workers_and_comes_back_in_the_audien
     let expected: Vec<String> = (0..100).flat_map(|row| [format!("c-{row}"), format!("c-{row}")]).collect();
     assert_eq!(ids, expected);
     assert!(cluster.copymill(&["list"]).success().stdout.contains(&id));
+    let verified = cluster.copymill(&["verify", &id]).success().stdout;
+    assert_eq!(cluster.copymill(&["verify", "spring"]).success().stdout, verified);
+    cluster.copymill(&["verify", "sprung"]).fails(64, &["no campaign `sprung`", "copymill list"]);
 }
 
 #[test]

@@ -70,6 +70,11 @@ impl Cluster {
         Ok(Self { settings, store })
     }
 
+    /// Whether the settings say where a cluster is.
+    pub(crate) fn is_set() -> anyhow::Result<bool> {
+        Ok(!ClusterSettings::read()?.store.url.is_empty())
+    }
+
     /// Opens a place in a bucket, with the cluster's settings for S3.
     pub(crate) async fn bucket(url: &str) -> anyhow::Result<Arc<dyn Store>> {
         let mut settings = ClusterSettings::read()?.store;

@@ -20,9 +20,9 @@ use crate::{
 /// where everything adds up, and with 1 where something is missing, double or altered, or the campaign is unfinished.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  copymill verify examples/spring-sale/out/\n  copymill verify \
-s3://bucket/prefix/campaigns/01JD8ZK3M4Q5R6S7T8V9W0X1Y2\n  copymill verify 01JD8ZK3M4Q5R6S7T8V9W0X1Y2")]
+s3://bucket/prefix/campaigns/01JD8ZK3M4Q5R6S7T8V9W0X1Y2\n  copymill verify 01JD8ZK3M4Q5R6S7T8V9W0X1Y2\n  copymill verify spring-sale")]
 pub(crate) struct Verify {
-    /// The campaign's output folder, its address in a bucket, or its id on the cluster
+    /// The campaign's output folder, its address in a bucket, or on the cluster its id, or its name: the latest of that name
     campaign: String,
 }
 
@@ -48,7 +48,13 @@ impl Verify {
         if self.campaign.starts_with("s3://") {
             return Ok((Cluster::bucket(&self.campaign).await?, CampaignKeys::alone()));
         }
-        let folder = OutputFolder::open_existing(PathBuf::from(self.campaign))?;
+        let path = PathBuf::from(&self.campaign);
+        if !path.exists() && !self.campaign.contains('/') && Cluster::is_set()? {
+            let cluster = Cluster::reach().await?;
+            let keys = CampaignKeys::of(&cluster.campaign(&self.campaign).await?);
+            return Ok((cluster.store().clone(), keys));
+        }
+        let folder = OutputFolder::open_existing(path)?;
         Ok((folder.store, CampaignKeys::alone()))
     }
 }
