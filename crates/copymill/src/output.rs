@@ -52,6 +52,11 @@ pub(crate) fn item(name: &str, width: usize, text: impl Display) -> String {
     format!("  {STRONG}{name:<width$}{STRONG:#}  {text}")
 }
 
+/// A text without what a terminal would obey.
+pub(crate) fn printable(text: &str) -> String {
+    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
+}
+
 /// A number with thousands separated, for people.
 pub(crate) fn count(number: u64) -> String {
     let digits = number.to_string();

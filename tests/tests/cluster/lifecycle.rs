@@ -31,6 +31,11 @@ fn a_submitted_campaign_is_generated_by_two_workers_and_comes_back_in_the_audien
     assert!(cluster.copymill(&["list"]).success().stdout.contains(&id));
     let verified = cluster.copymill(&["verify", &id]).success().stdout;
     assert_eq!(cluster.copymill(&["verify", "spring"]).success().stdout, verified);
+    let address = format!("s3://bucket/some/prefix/campaigns/{id}");
+    assert_eq!(cluster.copymill(&["verify", &address]).success().stdout, verified);
+    assert!(cluster.copymill(&["dead-letters", "list"]).success().stderr.contains("no dead letters"));
+    let watched = cluster.copymill(&["status", "--watch", "spring"]).success().stdout;
+    assert!(watched.contains("completed") && watched.contains("200 of 200"), "{watched}");
     cluster.copymill(&["verify", "sprung"]).fails(64, &["no campaign `sprung`", "copymill list"]);
 }
 
@@ -170,7 +175,7 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
         let url = cluster.broker().to_owned();
         let broker = RabbitBroker::connect(&BrokerSettings { url, ..Default::default() }).await.unwrap();
         for queue in [jobs, EVENTS_QUEUE, CONTROL_QUEUE] {
-            broker.publish(queue, b"\xff is no JSON".as_slice().into()).await.unwrap();
+            broker.publish(queue, b"\xff is no \x1b[2J JSON".as_slice().into()).await.unwrap();
         }
         // As a later program would send them to later programs.
         let (campaign, root) = (id.parse::<CampaignId>().unwrap(), format!("campaigns/{id}/"));
@@ -195,6 +200,18 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
         unreadable.iter().all(|reason| listed.contains(reason))
             && later.iter().all(|reason| listed.contains(reason))
     });
+    let listed = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+    let unreadable = listed.lines().find(|line| line.contains("no order")).unwrap();
+    let number = unreadable.split_whitespace().next().unwrap();
+    let shown = cluster.copymill(&["dead-letters", "show", number]).success().stdout;
+    assert_eq!(shown, "\u{fffd} is no \u{fffd}[2J JSON\n", "a terminal obeys nothing of it");
+    let sent = cluster.copymill(&["dead-letters", "requeue", number]).success().stdout;
+    assert_eq!(sent, format!("sent to {CONTROL_QUEUE} again\n"));
+    wait_until("it is a dead letter again", PATIENCE, || {
+        let again = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+        again.lines().count() == listed.lines().count() && again.contains("no order")
+    });
+    cluster.copymill(&["dead-letters", "show", "99"]).fails(64, &["there are 6 dead letters"]);
     let second = cluster.submit();
     cluster.wait_for(&second, "completed", PATIENCE);
     cluster.verify(&second, 40);

@@ -42,12 +42,14 @@ impl DeadLetters {
         let broker = Cluster::reach().await?.broker().await?;
         let (letters, _consumer) = held(&broker).await?;
         match self.action {
+            Action::List if letters.is_empty() => output::note("there are no dead letters"),
             Action::List => letters.iter().enumerate().for_each(|(index, letter)| {
                 let (queue, reason) = origin(letter);
-                output::line(format_args!("{:>4}  {queue}  {reason}", index + 1));
+                output::line(output::printable(&format!("{:>4}  {queue}  {reason}", index + 1)));
             }),
             Action::Show { number } => {
-                output::line(String::from_utf8_lossy(&pick(letters, number)?.body));
+                let body = String::from_utf8_lossy(&pick(letters, number)?.body).into_owned();
+                body.lines().for_each(|line| output::line(output::printable(line)));
             }
             Action::Requeue { number } => requeue(&broker, pick(letters, number)?).await?,
         }

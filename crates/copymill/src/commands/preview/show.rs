@@ -6,7 +6,7 @@ use copymill_scheduler::audience::Record;
 use copymill_worker::Settled;
 use serde_json::{Map, Value};
 
-use crate::output::{self, BAD, GOOD, QUIET, STRONG, WARNING};
+use crate::output::{self, BAD, GOOD, QUIET, STRONG, WARNING, printable};
 
 /// Width of the names on the left.
 const NAMES: usize = 12;
@@ -111,11 +111,6 @@ fn wrapped(line: &str, indent: &str) {
         part.push(' ');
     }
     output::line(format_args!("{indent}{}", part.trim_end()));
-}
-
-/// Text without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 fn one_line(text: &str) -> String {
