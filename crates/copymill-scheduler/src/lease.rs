@@ -78,6 +78,9 @@ struct LeaseObject {
     holder: String,
     host: String,
     pid: i32,
+    /// Among which processes the number is one: that of a container means nothing in another one of the same host name.
+    #[serde(default)]
+    processes: String,
 }
 
 /// Leadership in hand. Dropping it stops the renewals; [`Lease::release`] lets the next process lead at once.
@@ -152,7 +155,8 @@ impl Lease {
         let host = host();
         let pid = std::process::id().cast_signed();
         let holder = format!("process {pid} on {host}");
-        let object = LeaseObject { v: 1, epoch, revision: 1, holder: holder.clone(), host, pid };
+        let processes = processes();
+        let object = LeaseObject { v: 1, epoch, revision: 1, holder: holder.clone(), host, pid, processes };
         let Put::Stored(etag) = store.put(KEY, body(&object), condition).await? else { return Ok(None) };
         let shared = Arc::new(Shared {
             store: store.clone(),
@@ -284,10 +288,21 @@ impl Shared {
     }
 }
 
-/// Whether the holder ran on this host and its process is gone: then nobody needs to wait.
+/// Whether the holder was a process among those that this one sees, and is gone: then nobody needs to wait.
 fn holder_is_dead(lease: &LeaseObject) -> bool {
     let Some(pid) = rustix::process::Pid::from_raw(lease.pid) else { return false };
-    lease.host == host() && rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+    lease.processes == processes() && rustix::process::test_kill_process(pid) == Err(rustix::io::Errno::SRCH)
+}
+
+/// Names the processes that this one sees: of which boot of which machine, and of which container. Without `/proc`, of
+/// which host.
+fn processes() -> String {
+    let boot = std::fs::read_to_string("/proc/sys/kernel/random/boot_id");
+    let namespace = std::fs::read_link("/proc/self/ns/pid");
+    match (boot, namespace) {
+        (Ok(boot), Ok(namespace)) => format!("{} {}", boot.trim(), namespace.display()),
+        _ => host(),
+    }
 }
 
 fn host() -> String {
@@ -296,4 +311,29 @@ fn host() -> String {
 
 fn body(object: &LeaseObject) -> bytes::Bytes {
     serde_json::to_vec(object).expect("a lease serialises").into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_holder_is_dead_only_where_its_process_could_be_seen() {
+        // Linux gives out numbers up to 2^22 (PID_MAX_LIMIT).
+        let gone = LeaseObject {
+            v: 1,
+            epoch: 1,
+            revision: 1,
+            holder: "process 7 on a host".into(),
+            host: host(),
+            pid: 1 << 23,
+            processes: processes(),
+        };
+        assert!(holder_is_dead(&gone));
+        let alive = std::process::id().cast_signed();
+        assert!(!holder_is_dead(&LeaseObject { pid: alive, ..gone.clone() }));
+        assert!(!holder_is_dead(&LeaseObject { processes: "another boot pid:[1]".into(), ..gone.clone() }));
+        let of_an_older_program = r#"{"v":1,"epoch":1,"revision":1,"holder":"x","host":"h","pid":8388608}"#;
+        assert!(!holder_is_dead(&serde_json::from_str(of_an_older_program).unwrap()));
+    }
 }
