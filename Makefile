@@ -2,7 +2,7 @@
 # make test    set everything up and run every test
 # make cluster       start RabbitMQ, an S3 server, a scheduler and two workers here, and run the example campaign on them
 # make cluster-down  stop what it started
-# make test-images   execute the steps of the images, compile in them, start what comes out (about an hour on two cores)
+# make test-images   execute the steps of the images, compile in them, start what comes out (35 minutes on two cores)
 # make check   the quick one: format, lints, documentation, unit tests
 # make build   set everything up and build ./copymill
 
@@ -19,7 +19,7 @@ setup:
 	$(call step,build tools,./deploy/setup/build-tools.sh)
 
 build: setup
-	$(call step,build (the first time compiles llama.cpp: about 10 minutes on two cores),cargo build --release --locked --workspace)
+	$(call step,build (the first time compiles llama.cpp: about 15 minutes on two cores),cargo build --release --locked --workspace)
 	@ln -sf target/release/copymill copymill
 
 demo: build

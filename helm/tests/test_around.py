@@ -64,6 +64,11 @@ class Monitoring(unittest.TestCase):
         text = (chart.ROOT / "deploy/prometheus/rules/copymill.yml").read_text()
         self.assertIn("{{ $labels.", text)
         self.assertEqual(chart.one(chart.rendered("minimal"), "PrometheusRule")["spec"], chart.yaml.safe_load(text))
+        address = "https://wiki.example/copymill/runbook"
+        linked = chart.render(chart.merged("minimal", {"monitoring": {"runbook": address}}))
+        rules = [rule for group in chart.one(linked, "PrometheusRule")["spec"]["groups"] for rule in group["rules"]]
+        links = [rule["annotations"]["runbook_url"] for rule in rules if "alert" in rule]
+        self.assertTrue(links and all(link.startswith(f"{address}#copymill") for link in links), links)
 
     def test_dashboards_are_those_of_deploy_unchanged(self):
         files = {path.name: path.read_text() for path in (chart.ROOT / "deploy/grafana/dashboards").glob("*.json")}

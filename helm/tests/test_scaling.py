@@ -58,7 +58,7 @@ class Keda(unittest.TestCase):
                 "Meta-Llama-3-1-8B-Instruct-Q4-K-M",
                 "copymill.jobs.Meta-Llama-3-1-8B-Instruct-Q4-K-M.7b064f5842bf",
             ),
-            "llama-8b-voice": ("Meta-Llama-3-1-8B-Instruct-Q4-K-M-voice", "copymill.jobs.Meta-Llama-3-1-8B-Instruct-Q4-K-M-voice.02215c02b368"),
+            "llama-8b-voice": ("Meta-Llama-3-1-8B-Instru-voice", "copymill.jobs.Meta-Llama-3-1-8B-Instru-voice.02215c02b368"),
             "own": ("own-v2", "copymill.jobs.own-v2.0f1b2c3d4e5f"),
         }
         for found in scaled("multi-model"):

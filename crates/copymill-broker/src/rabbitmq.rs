@@ -11,7 +11,7 @@ mod publisher;
 mod settings;
 mod topology;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use async_trait::async_trait;
 use bytes::Bytes;
@@ -35,10 +35,23 @@ pub struct RabbitBroker {
     speaker: Arc<Speaker>,
 }
 
+/// How long the first connection is tried for where somebody waits: a broker needs seconds to start.
+const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+
 impl RabbitBroker {
-    /// Connects, waiting some time for a broker that is just starting.
+    /// Connects, waiting a minute for a broker that is just starting: for those who are waited for themselves.
     pub async fn connect(settings: &BrokerSettings) -> Result<Self, BrokerError> {
-        let link = Arc::new(Link::connect(settings).await?);
+        Self::over(Link::connect(settings, Some(FIRST_CONNECTION)).await?)
+    }
+
+    /// Connects, however long the broker is away: for programs that would only start again. What waiting does not mend is an
+    /// error, such as a password or a certificate.
+    pub async fn wait_for(settings: &BrokerSettings) -> Result<Self, BrokerError> {
+        Self::over(Link::connect(settings, None).await?)
+    }
+
+    fn over(link: Link) -> Result<Self, BrokerError> {
+        let link = Arc::new(link);
         let publisher = Arc::new(Publisher::new(Arc::clone(&link)));
         Ok(Self { publisher, speaker: Arc::new(Speaker::new(Arc::clone(&link))), link })
     }

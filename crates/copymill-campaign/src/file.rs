@@ -90,6 +90,16 @@ pub struct CampaignFile {
     pub output: String,
 }
 
+impl CampaignFile {
+    /// What writes, for people: the model, and the adapter on it.
+    pub fn models(&self) -> String {
+        match &self.adapter {
+            Some(adapter) => format!("{} with the adapter {adapter}", self.model),
+            None => self.model.clone(),
+        }
+    }
+}
+
 /// Where recipients come from and what may be seen of them.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -332,12 +342,12 @@ pub struct SuppressionPin {
     pub key: Option<String>,
 }
 
-/// A model file.
+/// A model file, with the adapter on it where there is one.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ModelPin {
-    /// What the campaign calls it.
+    /// What the campaign calls it: `MODEL`, or `MODEL+ADAPTER`.
     pub name: String,
-    /// SHA-256 of the file.
+    /// SHA-256 of the file; with an adapter, SHA-256 of the text `MODEL+ADAPTER` of both files' checksums.
     pub sha256: String,
 }
 

@@ -40,7 +40,7 @@ pub struct OutputLine {
     /// Tokens over all attempts.
     #[serde(default)]
     pub tokens: TokenUse,
-    /// The model file.
+    /// Which model wrote it: the checksum of its file, or of file and adapter, as in `campaign.json`.
     pub model_sha256: String,
     /// SHA-256 of the little-endian token ids of the taken attempt's prompt.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -125,11 +125,25 @@ pub fn later_version(what: &str, version: u32) -> Option<String> {
     })
 }
 
+/// Characters of a model's name in names of queues and in metrics at most; with an adapter, of either.
+const LABEL_CHARS: usize = 40;
+const LABEL_CHARS_WITH_ADAPTER: (usize, usize) = (24, 15);
+
 /// What a model is called in names of queues and in metrics.
 pub fn model_label(model: &crate::ModelPin) -> String {
     // The last part of the name: the same file is called by a path here and by an address of the hub there.
     let name = model.name.rsplit('/').next().unwrap_or_default().trim_end_matches(".gguf");
-    name.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(40).collect()
+    let plain = |text: &str, limit: usize| -> String {
+        text.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).take(limit).collect()
+    };
+    match name.rsplit_once('+') {
+        // A long name of the model leaves room for what tells its adapters apart.
+        Some((model, adapter)) => {
+            let (of_model, of_adapter) = LABEL_CHARS_WITH_ADAPTER;
+            format!("{}-{}", plain(model, of_model), plain(adapter, of_adapter))
+        }
+        None => plain(name, LABEL_CHARS),
+    }
 }
 
 /// The queue of a model's chunk jobs: one per model file, so that a worker only sees jobs it has the weights for.

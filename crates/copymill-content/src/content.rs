@@ -124,7 +124,7 @@ impl Content {
 
     /// Looks at an answer while it grows: false where a check can no longer pass, so that going on is of no use.
     pub fn watch(&self, prompt_values: &[&str]) -> impl Fn(&str) -> bool + Send + Sync + 'static {
-        let (rules, of_row) = (self.rules.clone(), Allowed::of(prompt_values.iter().copied()));
+        let (rules, of_row) = (self.rules.clone(), Allowed::of_row(prompt_values.iter().copied()));
         move |answer| watch::can_pass(&rules, answer, &of_row)
     }
 
@@ -137,7 +137,7 @@ impl Content {
         attempt: u32,
         prompt_values: &[&str],
     ) -> Result<Copy, Vec<Reason>> {
-        let of_row = Allowed::of(prompt_values.iter().copied());
+        let of_row = Allowed::of_row(prompt_values.iter().copied());
         let mut findings = Findings::default();
         match checks::parse(&self.rules.kind, answer) {
             Ok(texts) => {

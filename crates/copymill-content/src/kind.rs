@@ -192,6 +192,7 @@ impl Kind {
             return Err("render: text needs a layout such as \"{text}\"".into());
         }
         self.check_layout()?;
+        self.check_places()?;
         if self.render == Layout::Email {
             let parts = ["subject", "preheader", "headline", "body", "cta"];
             if let Some(part) = parts.iter().find(|part| !self.fields.contains_key(**part)) {
@@ -210,6 +211,22 @@ impl Kind {
     pub(crate) fn layout_names(&self) -> impl Iterator<Item = &str> {
         let layout = self.layout.as_deref().filter(|_| self.render == Layout::Text).unwrap_or_default();
         layout.split('{').skip(1).map(|part| part.split_once('}').map_or(part, |(name, _)| name))
+    }
+
+    /// What the renderer is said to place, it has to place: copy is not offered it, and `must_use` counts it as there.
+    fn check_places(&self) -> Result<(), String> {
+        let by_renderer: &[&str] = match self.render {
+            Layout::Email => &["url", "brand", "address", "unsubscribe"],
+            Layout::Fields => &["url"],
+            Layout::Text => return Ok(()),
+        };
+        match self.places.iter().find(|name| !by_renderer.contains(&name.as_str())) {
+            Some(name) => Err(format!(
+                "places: `{name}` is placed by nobody; what is rendered so places {}",
+                by_renderer.join(", ")
+            )),
+            None => Ok(()),
+        }
     }
 
     /// A name in the layout that is nothing would leave its text out of every message.
@@ -238,6 +255,15 @@ fn line_end() -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_said_to_be_placed_by_the_renderer_is_placed_by_it() {
+        let email = Kind::built_in_text("email").unwrap();
+        let changed = email.replacen("places: [", "places: [code, ", 1);
+        assert_ne!(changed, email);
+        let error = Kind::parse(&changed, "own.yaml").unwrap_err().to_string();
+        assert!(error.contains("`code` is placed by nobody") && error.contains("unsubscribe"), "{error}");
+    }
 
     #[test]
     fn every_built_in_kind_is_valid_and_survives_acceptance() {

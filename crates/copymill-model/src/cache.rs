@@ -65,35 +65,54 @@ impl ModelCache {
         if let Some(held) = self.known(expected_sha256) {
             return Ok(held);
         }
-        let version = remote.look().await?;
+        let version = match remote.look().await {
+            Err(error) if error.may_pass() => return self.latest(remote, expected_sha256, error),
+            looked => looked?,
+        };
         let path = self.folder.join(file_name(remote.address(), &version.etag));
         loop {
             if let Some(held) = hold(&path).map_err(|source| self.failed("use", &path, source))? {
                 check_sha256(&path, &held.sha256, expected_sha256)?;
                 return Ok(held);
             }
-            let fetching = self.lock_fetching().await?;
+            let alone = self.lock_fetching().await?;
             if !path.exists() {
-                self.fetch(remote, &version, &path, expected_sha256).await?;
+                self.fetch((remote, &version), &path, expected_sha256, alone).await?;
             }
-            drop(fetching);
         }
     }
 
     /// A model of this checksum, whatever its address.
     fn known(&self, sha256: Option<&str>) -> Option<Held> {
         let sha256 = sha256?.to_ascii_lowercase();
-        let noted = |path: &Path| fs::read_to_string(digest_path(path)).is_ok_and(|noted| noted == sha256);
-        let known = self.kept().ok()?.into_iter().find(|kept| noted(&kept.path))?;
+        let is_it = |kept: &Kept| Noted::of(&kept.path).is_some_and(|noted| noted.sha256 == sha256);
+        let known = self.kept().ok()?.into_iter().find(is_it)?;
         hold(&known.path).ok().flatten()
+    }
+
+    /// The model of this address that was fetched last, where nobody says which one is there now.
+    fn latest(
+        &self,
+        remote: &Remote,
+        expected_sha256: Option<&str>,
+        why: ModelError,
+    ) -> Result<Held, ModelError> {
+        let of_address =
+            |kept: &Kept| Noted::of(&kept.path).is_some_and(|noted| noted.address == remote.address());
+        let fetched = |kept: &Kept| fs::metadata(&kept.path).and_then(|found| found.modified()).ok();
+        let kept = self.kept().ok().into_iter().flatten().filter(of_address).max_by_key(fetched);
+        let Some(held) = kept.and_then(|kept| hold(&kept.path).ok().flatten()) else { return Err(why) };
+        check_sha256(&held.path, &held.sha256, expected_sha256)?;
+        tracing::warn!(model = remote.address(), error = %why, "the model that was fetched before is used");
+        Ok(held)
     }
 
     async fn fetch(
         &self,
-        remote: &Remote,
-        version: &Version,
+        (remote, version): (&Remote, &Version),
         path: &Path,
         expected_sha256: Option<&str>,
+        alone: File,
     ) -> Result<(), ModelError> {
         self.remove_parts();
         self.make_room(remote.address(), version.bytes)?;
@@ -101,12 +120,13 @@ impl ModelCache {
         // Removed when it is dropped, whatever happens; what a killed process leaves, the next one that fetches removes.
         let part = TempPath::try_from_path(path.with_extension("part"))
             .map_err(|source| self.failed("write", path, source))?;
-        remote.fetch(version, &part).await?;
+        let _alone = remote.fetch(version, &part, alone).await?;
         let sha256 = hash_file(&part)?;
         check_sha256(path, &sha256, expected_sha256)?;
+        let noted = Noted { sha256, address: remote.address().to_owned() };
         let written = File::open(&part)
             .and_then(|file| file.sync_all())
-            .and_then(|()| fs::write(digest_path(path), &sha256))
+            .and_then(|()| noted.write(path))
             .and_then(|()| part.persist(path).map_err(|error| error.error));
         written.map_err(|source| self.failed("write", path, source))
     }
@@ -213,13 +233,32 @@ fn hold(path: &Path) -> io::Result<Option<Held>> {
     if !fs::metadata(path).is_ok_and(|found| (found.dev(), found.ino()) == (ours.dev(), ours.ino())) {
         return Ok(None);
     }
-    let noted = digest_path(path);
-    let sha256 = match fs::read_to_string(&noted) {
-        Ok(digest) if digest.len() == 64 => digest,
-        _ => hash_file(path).map_err(io::Error::other)?,
+    let noted = match Noted::of(path) {
+        Some(noted) => noted,
+        None => Noted { sha256: hash_file(path).map_err(io::Error::other)?, address: String::new() },
     };
-    fs::write(&noted, &sha256)?;
-    Ok(Some(Held { path: path.to_owned(), sha256, held }))
+    noted.write(path)?;
+    Ok(Some(Held { path: path.to_owned(), sha256: noted.sha256, held }))
+}
+
+/// What is known of a model, in a file beside it; that file's time of change is when the model was used last.
+struct Noted {
+    sha256: String,
+    /// Where it came from; empty where that is not known any more.
+    address: String,
+}
+
+impl Noted {
+    fn of(model: &Path) -> Option<Self> {
+        let text = fs::read_to_string(digest_path(model)).ok()?;
+        let mut lines = text.lines().map(str::to_owned);
+        let sha256 = lines.next().filter(|digest| digest.len() == 64)?;
+        Some(Self { sha256, address: lines.next().unwrap_or_default() })
+    }
+
+    fn write(&self, model: &Path) -> io::Result<()> {
+        fs::write(digest_path(model), format!("{}\n{}\n", self.sha256, self.address))
+    }
 }
 
 /// Removes a model unless a process uses it.
@@ -237,7 +276,7 @@ fn remove_unused(path: &Path) -> io::Result<bool> {
     }
 }
 
-/// The file that remembers a model's SHA-256; its time of change is when the model was used last.
+/// The file that remembers a model's SHA-256 and address.
 fn digest_path(model: &Path) -> PathBuf {
     model.with_extension("sha256")
 }
@@ -334,7 +373,7 @@ mod tests {
     fn a_model_that_is_larger_than_the_limit_removes_nothing() {
         let models = fixture(&["old"]);
         let error = models.cache.make_room("s3://models/third.gguf", LIMIT + 1).unwrap_err().to_string();
-        assert!(error.contains("COPYMILL_WORKER__CACHE_BYTES"), "{error}");
+        assert!(error.contains("worker.cache_bytes"), "{error}");
         assert!(models.has("old"));
     }
 

@@ -8,7 +8,7 @@ use std::{
 };
 
 use copymill_campaign::ModelPin;
-use copymill_store::{FetchError, S3Object, S3Settings};
+use copymill_store::{FetchError, S3Object, S3Settings, StoreError};
 
 use crate::{cache::ModelCache, digest::file_sha256, hub::HubFile, remote::Remote};
 
@@ -42,22 +42,30 @@ pub enum ModelError {
     #[error("`{0}` names no file of the hub; write hf://owner/repository/file.gguf")]
     BadAddress(String),
     /// The hub did not give the file.
-    #[error(
-        "{address} could not be fetched: {reason}; a gated model needs the environment variable HF_TOKEN"
-    )]
+    #[error("{address} could not be fetched: {reason}")]
     Hub {
         /// The address.
         address: String,
         /// Why.
         reason: String,
+        /// The status of its answer; none where there was no answer.
+        status: Option<u16>,
     },
+    /// `HF_TOKEN` is set, and to no token.
+    #[error(
+        "the environment variable HF_TOKEN holds something else than a token: one has no spaces and no line breaks"
+    )]
+    BadToken,
+    /// The process stops.
+    #[error("the process stops")]
+    Stopped,
     /// The bucket did not give the file.
     #[error(transparent)]
     Fetch(#[from] FetchError),
     /// It is larger than what may be kept.
     #[error(
-        "{address} has {bytes} bytes and {folder} may hold {limit} bytes of models{in_use}; raise worker.cache_bytes \
-         (COPYMILL_WORKER__CACHE_BYTES)"
+        "{address} has {bytes} bytes and {folder} may hold {limit} bytes of models{in_use}; raise the limit: \
+         COPYMILL_CACHE_BYTES for the command line, worker.cache_bytes and scheduler.cache_bytes for a cluster"
     )]
     NoPlace {
         /// The address.
@@ -94,6 +102,17 @@ pub enum ModelError {
     },
 }
 
+impl ModelError {
+    /// Whether another try may succeed although nothing is mended: nobody answered, or with a trouble of their own.
+    pub(crate) fn may_pass(&self) -> bool {
+        match self {
+            Self::Hub { status, .. } => status.is_none_or(|status| status == 429 || status >= 500),
+            Self::Fetch(FetchError::Store(StoreError::Failed { .. })) => true,
+            _ => false,
+        }
+    }
+}
+
 /// Where models are looked for and kept.
 #[derive(Debug, Clone)]
 pub struct ModelPlaces {
@@ -114,13 +133,15 @@ pub async fn find_model(
     places: &ModelPlaces,
 ) -> Result<ModelFile, ModelError> {
     let remote = if S3Object::is_address(name) {
-        Remote::Object(S3Object::open(name, &places.s3).await.map_err(FetchError::from)?)
+        let object = S3Object::open(name, &places.s3).await.map_err(FetchError::from)?;
+        Remote::Object(object.into())
     } else if HubFile::is_address(name) {
         let file = HubFile::open(name)?;
-        if let Some(path) = file.of_other_tools() {
-            return local(name, path, expected_sha256, places);
+        match file.of_other_tools().map(|path| local(name, path, expected_sha256, places)) {
+            // Theirs may be an older one.
+            None | Some(Err(ModelError::Checksum { .. })) => Remote::Hub(file.into()),
+            Some(theirs) => return theirs,
         }
-        Remote::Hub(file)
     } else {
         return locate_model(name, expected_sha256, places);
     };
@@ -173,9 +194,10 @@ pub(crate) fn check_sha256(path: &Path, found: &str, expected: Option<&str>) -> 
     }
 }
 
-/// The name that queues and reports show: the file's stem.
+/// The name that queues and reports show: the file's stem. A plus stands between a model and its adapter alone.
 fn short_name(name: &str) -> String {
-    Path::new(name).file_stem().map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned())
+    let stem = Path::new(name).file_stem();
+    stem.map_or_else(|| name.to_owned(), |stem| stem.to_string_lossy().into_owned()).replace('+', "-")
 }
 
 /// llama.cpp maps a file into memory, so the bundled bytes are written to the user's cache once.
@@ -209,10 +231,6 @@ mod tests {
         let error = |name: &str, sha: Option<&str>| locate_model(name, sha, &places).unwrap_err().to_string();
         assert!(error("tiny", None).contains("write `demo`"));
         assert!(error("models/none.gguf", None).contains("models/none.gguf"));
-        for address in ["hf://owner", "hf://owner/repository", "hf://owner/repository/", "hf:///x/y.gguf"] {
-            let error = HubFile::open(address).unwrap_err().to_string();
-            assert!(error.contains("hf://owner/repository/file.gguf"), "{error}");
-        }
         fs::write(folder.path().join("a.gguf"), b"abc").unwrap();
         assert!(error("a.gguf", Some(&"0".repeat(64))).contains("ba7816bf"));
         let sha256 = copymill_campaign::sha256_hex(b"abc");

@@ -1,6 +1,6 @@
 //! Where models are fetched from.
 
-use std::path::Path;
+use std::{fs::File, path::Path, sync::Arc};
 
 use copymill_store::{FetchError, S3Object, Version};
 
@@ -9,9 +9,9 @@ use crate::{ModelError, hub::HubFile};
 /// A model file on another machine.
 pub(crate) enum Remote {
     /// An object of a bucket.
-    Object(S3Object),
+    Object(Box<S3Object>),
     /// A file of the hub.
-    Hub(HubFile),
+    Hub(Arc<HubFile>),
 }
 
 impl Remote {
@@ -26,19 +26,30 @@ impl Remote {
     pub(crate) async fn look(&self) -> Result<Version, ModelError> {
         match self {
             Self::Object(object) => Ok(object.look().await?),
-            Self::Hub(file) => file.look().await,
+            Self::Hub(file) => {
+                let file = file.clone();
+                blocking(move || file.look()).await
+            }
         }
     }
 
-    /// Copies the content that was seen into a file. After an error the file may hold a part.
-    pub(crate) async fn fetch(&self, version: &Version, to: &Path) -> Result<(), ModelError> {
-        let fetched = match self {
-            Self::Object(object) => object.fetch(to).await?,
+    /// Copies the content that was seen into a file. After an error the file may hold a part. `alone` is the proof that
+    /// nobody else fetches there.
+    pub(crate) async fn fetch(&self, version: &Version, to: &Path, alone: File) -> Result<File, ModelError> {
+        match self {
+            Self::Object(object) if object.fetch(to).await? == *version => Ok(alone),
+            Self::Object(object) => Err(FetchError::Changed(object.address().to_owned()).into()),
             Self::Hub(file) => {
-                file.fetch(to).await?;
-                file.look().await?
+                let (file, version, to) = (file.clone(), version.clone(), to.to_owned());
+                blocking(move || file.fetch(&version, &to, alone)).await
             }
-        };
-        if fetched == *version { Ok(()) } else { Err(FetchError::Changed(self.address().to_owned()).into()) }
+        }
     }
+}
+
+/// The hub's library blocks.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ModelError> + Send + 'static,
+) -> Result<T, ModelError> {
+    tokio::task::spawn_blocking(work).await.map_err(|_| ModelError::Stopped)?
 }

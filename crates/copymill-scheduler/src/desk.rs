@@ -46,6 +46,10 @@ const NOTES: usize = 256;
 const LOOK_EVERY: Duration = Duration::from_secs(10);
 /// How often queues are looked at for what they lost.
 const QUEUES_EVERY: Duration = Duration::from_secs(3);
+/// A broker that does not say within this time how long a queue is, is asked at the next look.
+const QUEUE_ANSWERS_WITHIN: Duration = Duration::from_secs(2);
+/// How long campaigns that are no longer led are waited for: they write down how they stand.
+const LEAVES_WITHIN: Duration = Duration::from_secs(10);
 /// How long a campaign whose leading failed on store or broker waits for its next try.
 const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 
@@ -90,9 +94,16 @@ struct Campaigns {
 impl Desk {
     /// Leads until the process drains or the lease is lost.
     pub async fn lead(&self, lease: Arc<Lease>, shutdown: Shutdown) -> anyhow::Result<()> {
-        let mut events = self.broker.consume(EVENTS_QUEUE, IN_HAND).await?;
-        let mut orders = self.broker.consume(CONTROL_QUEUE, IN_HAND).await?;
-        let mut heartbeats = self.broker.listen(HEARTBEATS_TOPIC).await?;
+        let opening = async {
+            let events = self.broker.consume(EVENTS_QUEUE, IN_HAND).await?;
+            let orders = self.broker.consume(CONTROL_QUEUE, IN_HAND).await?;
+            anyhow::Ok((events, orders, self.broker.listen(HEARTBEATS_TOPIC).await?))
+        };
+        let (mut events, mut orders, mut heartbeats) = tokio::select! {
+            opened = opening => opened?,
+            () = shutdown.drain_requested() => return Ok(()),
+            () = lease.lost() => return Ok(()),
+        };
         let (drain, draining) = watch::channel(false);
         let mut campaigns = Campaigns {
             desk: self.clone(),
@@ -130,7 +141,12 @@ impl Desk {
         drain.send_replace(true);
         campaigns.notes.clear();
         self.metrics.stand_by();
-        while campaigns.led.join_next().await.is_some() {}
+        let leaving = async { while campaigns.led.join_next().await.is_some() {} };
+        if tokio::time::timeout(LEAVES_WITHIN, leaving).await.is_err() {
+            // They wait for a broker that is away. Whoever leads next begins from the store, as after a crash.
+            tracing::warn!("campaigns are left as they are: store or broker do not answer");
+            campaigns.led.shutdown().await;
+        }
         Ok(())
     }
 }
@@ -272,13 +288,19 @@ impl Campaigns {
         workers.heard(heartbeat);
     }
 
+    /// The messages of a queue; none while the broker is away. The loop turns on meanwhile.
+    async fn depth(&self, queue: &str) -> Option<u64> {
+        let asked = tokio::time::timeout(QUEUE_ANSWERS_WITHIN, self.desk.broker.depth(queue)).await;
+        asked.ok()?.ok()
+    }
+
     /// Tells campaigns whose model's queue is empty while all of its workers wait.
     async fn look_at_queues(&mut self, workers: &mut Workers) {
         let models: HashMap<String, ModelPin> =
             self.notes.values().map(|led| (jobs_queue(led.model()), led.model().clone())).collect();
         for (queue, model) in models {
-            let depth = self.desk.broker.depth(&queue).await;
-            if !workers.is_idle(&model, &queue, matches!(depth, Ok(0))) {
+            let Some(depth) = self.depth(&queue).await else { return };
+            if !workers.is_idle(&model, &queue, depth == 0) {
                 continue;
             }
             for led in self.notes.values().filter(|led| *led.model() == model) {

@@ -1,6 +1,5 @@
 //! The scheduler program.
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    copymill_scheduler::program::main().await
+fn main() -> std::process::ExitCode {
+    copymill_scheduler::program::main()
 }

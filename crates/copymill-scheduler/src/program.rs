@@ -7,7 +7,6 @@ use std::{process::ExitCode, sync::Arc};
 
 use anyhow::Context;
 use copymill_broker::{Broker, RabbitBroker};
-use copymill_model::CACHE_BYTES;
 use copymill_service::{
     Shutdown,
     process::{self, Program},
@@ -23,7 +22,7 @@ use vitals::Vitals;
 const NO_PORT: &str = "none";
 
 /// Runs the program.
-pub async fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let program = Program {
         name: "copymill-scheduler",
         about: "Leads campaigns: cuts them into chunks, hands these to workers, finishes with a manifest",
@@ -38,13 +37,14 @@ pub async fn main() -> ExitCode {
                    COPYMILL_SCHEDULER__HTTP_MODELS   models that campaigns over HTTP may name: [demo] where it is not set\n  \
                    COPYMILL_SCHEDULER__CACHE   folder for these models",
     };
-    process::run(program, work).await
+    process::run(program, work)
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
     let vitals = Vitals::tell(&settings.admin, env!("CARGO_PKG_VERSION")).await?;
-    let store = vitals.store(settings.store.open_probed().await.context("the store cannot be used")?);
-    let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
+    let Some(store) = shutdown.unless_draining(settings.store.wait_for()).await else { return Ok(()) };
+    let store = vitals.store(store.context("the store cannot be used")?);
+    let Some(broker) = shutdown.unless_draining(RabbitBroker::wait_for(&settings.broker)).await else {
         return Ok(());
     };
     let broker = broker?;
@@ -84,11 +84,11 @@ async fn serve(
     s3: S3Settings,
     shutdown: Shutdown,
 ) -> anyhow::Result<()> {
-    let SchedulerSection { scratch, cache, http, http_models, .. } = section;
+    let SchedulerSection { scratch, cache, cache_bytes, http, http_models, .. } = section;
     if http == NO_PORT {
         return Ok(());
     }
-    let places = Places { cache, cache_bytes: CACHE_BYTES, scratch, s3 };
+    let places = Places { cache, cache_bytes, scratch, s3 };
     Port::new(office, places, http_models, (vitals.metrics(), vitals.answers())).serve(&http, shutdown).await
 }
 

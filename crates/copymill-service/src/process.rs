@@ -1,6 +1,6 @@
 //! What every long-running program does around its work: settings, logging, signals, an exit code that says how it ended.
 
-use std::process::ExitCode;
+use std::{process::ExitCode, time::Duration};
 
 use clap::Command;
 use serde::{Serialize, de::DeserializeOwned};
@@ -34,18 +34,31 @@ pub struct Program {
     pub settings: &'static str,
 }
 
-/// Runs a program: reads its settings, logs, and works until it is done or asked to stop.
+/// How long work goes on after it was told to drop everything, and threads after the work is over.
+const LEAVES_WITHIN: Duration = Duration::from_secs(2);
+
+/// Runs a program: reads its settings, logs, and works until it is done or asked to stop. Asked twice, it ends although
+/// something is waited for, such as a broker that is away.
 ///
 /// `COPYMILL_CONFIG` names the settings file, `COPYMILL_LOG` the filter, `COPYMILL_LOG_FORMAT` human or json.
-pub async fn run<S, W>(program: Program, work: impl FnOnce(S, Shutdown) -> W) -> ExitCode
+pub fn run<S, W>(program: Program, work: impl FnOnce(S, Shutdown) -> W) -> ExitCode
 where
     S: Default + Serialize + DeserializeOwned,
     W: Future<Output = anyhow::Result<()>>,
 {
     let command = Command::new(program.name).about(program.about).version(program.version);
     command.after_help(format!("{SETTINGS}\n{}", program.settings)).get_matches();
-    let ended = try_run(&program, work).await;
+    let runtime = match tokio::runtime::Builder::new_multi_thread().enable_all().build() {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            eprintln!("{}: no threads can be started: {error}", program.name);
+            return ExitCode::FAILURE;
+        }
+    };
+    let ended = runtime.block_on(try_run(&program, work));
     traces::end();
+    // A thread that fetches a model or waits for a disk must not hold up an end that was asked for.
+    runtime.shutdown_timeout(LEAVES_WITHIN);
     match ended {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -68,7 +81,15 @@ where
     let settings = settings::load(variable("COPYMILL_CONFIG").as_deref().map(std::path::Path::new))?;
     let shutdown = Shutdown::install()?;
     tracing::info!(version = program.version, "{} starts", program.name);
-    work(settings, shutdown).await?;
+    let dropped = async {
+        shutdown.abort_requested().await;
+        tokio::time::sleep(LEAVES_WITHIN).await;
+    };
+    let working = work(settings, shutdown.clone());
+    tokio::select! {
+        ended = working => ended?,
+        () = dropped => anyhow::bail!("asked twice to stop: what was in hand is dropped, and others take it"),
+    }
     tracing::info!("{} ends", program.name);
     Ok(())
 }

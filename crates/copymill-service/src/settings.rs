@@ -11,7 +11,7 @@ use figment::{
 use serde::{Serialize, de::DeserializeOwned};
 
 /// Variables with the same beginning that are no settings.
-const OTHERS: [&str; 4] = ["config", "log", "log_format", "cache"];
+const OTHERS: [&str; 5] = ["config", "log", "log_format", "cache", "cache_bytes"];
 
 /// Why settings could not be read.
 #[derive(Debug, thiserror::Error)]

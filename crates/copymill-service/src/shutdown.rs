@@ -109,8 +109,14 @@ impl Shutdown {
     fn advance_by_signal(&self) {
         let phase = *self.phase.borrow();
         match phase {
-            Phase::Running => self.request_drain(),
-            Phase::Draining => self.request_abort(),
+            Phase::Running => {
+                tracing::info!("asked to stop: what is in hand is finished");
+                self.request_drain();
+            }
+            Phase::Draining => {
+                tracing::info!("asked to stop again: what is in hand is dropped");
+                self.request_abort();
+            }
             Phase::Aborting => std::process::exit(EXIT_KILLED_BY_HAND),
         }
     }

@@ -1,11 +1,14 @@
 //! Opening a store by its address: `s3://bucket/prefix`, or a folder.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
 use crate::probe::{ProbeError, probe};
 use crate::{FolderStore, S3Settings, S3Store, Store, StoreError};
+
+/// How long after a store that did not answer it is asked again.
+const AGAIN_AFTER: Duration = Duration::from_secs(5);
 
 /// Where objects are kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -28,6 +31,27 @@ impl StoreSettings {
         match self.url.strip_prefix("s3://") {
             Some(location) => Ok(Arc::new(S3Store::open(location, self.s3.clone()).await?)),
             None => Ok(Arc::new(FolderStore::open(&self.url)?)),
+        }
+    }
+
+    /// Like [`StoreSettings::open_probed`], however long a bucket does not answer: for programs that would only start again.
+    /// A folder that cannot be used is an error at once.
+    pub async fn wait_for(&self) -> Result<Arc<dyn Store>, ProbeError> {
+        loop {
+            match self.open_probed().await {
+                Err(ProbeError::Store(error @ StoreError::Failed { .. }))
+                    if self.url.starts_with("s3://") =>
+                {
+                    let cause =
+                        std::error::Error::source(&error).map(ToString::to_string).unwrap_or_default();
+                    tracing::warn!(
+                        store.url = self.url,
+                        "the store cannot be used; trying again: {error}: {cause}"
+                    );
+                    tokio::time::sleep(AGAIN_AFTER).await;
+                }
+                probed => return probed,
+            }
         }
     }
 

@@ -20,6 +20,9 @@ use crate::{
     patience::Patience, settle::Generator, workbench::Workbench,
 };
 
+/// How long a broker that is away is waited for at the end: what is unacknowledged goes back with the connection.
+const HANDS_BACK_WITHIN: Duration = Duration::from_secs(10);
+
 /// How a worker behaves.
 #[derive(Debug, Clone)]
 pub struct WorkerSettings {
@@ -136,7 +139,9 @@ impl Worker {
         }
         // Chunks that were not finished go back with a word to the leader, who publishes them again.
         in_hand.shutdown().await;
-        bench.hand_back().await;
+        if tokio::time::timeout(HANDS_BACK_WITHIN, bench.hand_back()).await.is_err() {
+            tracing::warn!("the broker cannot be told what comes back; it gives that to others by itself");
+        }
         beating.abort();
         Ok(())
     }

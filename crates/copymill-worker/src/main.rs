@@ -1,6 +1,5 @@
 //! The worker program.
 
-#[tokio::main]
-async fn main() -> std::process::ExitCode {
-    copymill_worker::program::main().await
+fn main() -> std::process::ExitCode {
+    copymill_worker::program::main()
 }

@@ -25,7 +25,7 @@ pub use vitals::Vitals;
 const STORE_PATIENCE: Duration = Duration::from_secs(600);
 
 /// Runs the program.
-pub async fn main() -> ExitCode {
+pub fn main() -> ExitCode {
     let program = Program {
         name: "copymill-worker",
         about: "Generates the messages of campaigns: takes chunks from the broker, puts outputs into the store",
@@ -38,7 +38,7 @@ pub async fn main() -> ExitCode {
                    COPYMILL_WORKER__WATCHDOG_S seconds without progress after which the process ends\n  \
                    COPYMILL_WORKER__ENGINE__SLOTS, __THREADS, __GPU_LAYERS   chosen from the machine where not set",
     };
-    process::run(program, work).await
+    process::run(program, work)
 }
 
 async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
@@ -61,7 +61,14 @@ async fn work(settings: Settings, shutdown: Shutdown) -> anyhow::Result<()> {
 async fn find(section: &WorkerSection, places: &ModelPlaces) -> anyhow::Result<ModelHeader> {
     let model = find_model(&section.model, section.model_sha256.as_deref(), places).await?;
     let header = ModelHeader::read(model)?;
-    let Some(adapter) = &section.adapter else { return Ok(header) };
+    let Some(adapter) = &section.adapter else {
+        let alone = section.adapter_sha256.is_some();
+        anyhow::ensure!(
+            !alone,
+            "worker.adapter_sha256 is set and worker.adapter is not: name the adapter, too"
+        );
+        return Ok(header);
+    };
     let adapter = find_model(adapter, section.adapter_sha256.as_deref(), places).await?;
     Ok(header.with_adapter(adapter)?)
 }
@@ -78,8 +85,10 @@ pub async fn serve(
     let name = (model_label(&model), model.sha256.as_str());
     generator.progress.metrics.loaded((&name.0, name.1), generator.engine.info(), loaded_in);
     crate::watchdog::watch(&generator.engine, patience).context("the watchdog cannot be started")?;
-    let store = vitals.store(settings.store.open_probed().await.context("the store cannot be used")?);
-    let Some(broker) = shutdown.unless_draining(RabbitBroker::connect(&settings.broker)).await else {
+    // A model that took minutes to load is not loaded again because store or broker are away.
+    let Some(store) = shutdown.unless_draining(settings.store.wait_for()).await else { return Ok(()) };
+    let store = vitals.store(store.context("the store cannot be used")?);
+    let Some(broker) = shutdown.unless_draining(RabbitBroker::wait_for(&settings.broker)).await else {
         return Ok(());
     };
     let broker = broker?;

@@ -2,16 +2,18 @@
 
 use std::{env, path::PathBuf};
 
+use copymill_model::CACHE_BYTES;
 use copymill_service::logging::{self, LogOutput};
 
 use crate::exit::{OrUserError, usage};
 
 /// Environment variables and what they do, for `copymill --help`.
-pub(crate) const ENVIRONMENT: [(&str, &str); 7] = [
+pub(crate) const ENVIRONMENT: [(&str, &str); 8] = [
     ("COPYMILL_LOG", "error, warn (default), info or debug"),
     ("COPYMILL_LOG_FORMAT", "human (default) or json"),
-    ("COPYMILL_CACHE", "folder for the demo model and checksums (~/.cache/copymill)"),
-    ("HF_HOME, HF_TOKEN", "cache and token for models from hf://"),
+    ("COPYMILL_CACHE", "folder for fetched models, the demo model and checksums (~/.cache/copymill)"),
+    ("COPYMILL_CACHE_BYTES", "bytes of fetched models that are kept there (68719476736)"),
+    ("HF_TOKEN, HF_ENDPOINT", "token and address of the hub, for models from hf://"),
     ("COPYMILL_CONFIG", "settings file of the cluster: store, broker"),
     ("COPYMILL_STORE__URL, COPYMILL_BROKER__URL", "the cluster, in place of the file"),
     ("NO_COLOR", "no colours, even on a terminal"),
@@ -25,6 +27,8 @@ const DEFAULT_LOG: &str = "warn,copymill_model=info,llama-cpp-2=error";
 pub(crate) struct Settings {
     /// Folder for what can be made again: the unpacked demonstration model, checksums of model files.
     pub(crate) cache: PathBuf,
+    /// Bytes of fetched models that may be kept there.
+    pub(crate) cache_bytes: u64,
     /// Where log lines go.
     pub(crate) log: LogOutput,
 }
@@ -37,8 +41,13 @@ impl Settings {
         let format = format.transpose().map_err(|error| usage(format!("COPYMILL_LOG_FORMAT: {error}")))?;
         let log = logging::init("copymill", format.unwrap_or_default(), &filter)
             .map_err(|error| usage(format!("COPYMILL_LOG: {error}")))?;
-        Ok(Self { cache: cache_folder()?, log })
+        Ok(Self { cache: cache_folder()?, cache_bytes: cache_bytes()?, log })
     }
+}
+
+fn cache_bytes() -> anyhow::Result<u64> {
+    let Some(text) = variable("COPYMILL_CACHE_BYTES")? else { return Ok(CACHE_BYTES) };
+    text.parse().map_err(|_| usage(format!("COPYMILL_CACHE_BYTES is a number of bytes, and not `{text}`")))
 }
 
 fn cache_folder() -> anyhow::Result<PathBuf> {

@@ -26,11 +26,13 @@ Sprig's merge skips false, 0 and empty values, so `min: 0` could not override; h
 
 {{/* The name that the program gives a model, in queues and in the label `model`: the stems of its file and its adapter. */}}
 {{- define "copymill.modelLabel" -}}
-{{- $name := include "copymill.stem" .source -}}
-{{- with .adapter -}}
-{{- $name = printf "%s+%s" $name (include "copymill.stem" .source) -}}
+{{- $plain := regexReplaceAll "[^A-Za-z0-9]" (include "copymill.stem" .source) "-" -}}
+{{- if .adapter -}}
+{{- $adapter := regexReplaceAll "[^A-Za-z0-9]" (include "copymill.stem" .adapter.source) "-" -}}
+{{- printf "%s-%s" (trunc 24 $plain) (trunc 15 $adapter) -}}
+{{- else -}}
+{{- trunc 40 $plain -}}
 {{- end -}}
-{{- regexReplaceAll "[^A-Za-z0-9]" $name "-" | trunc 40 -}}
 {{- end -}}
 
 {{/* The queue of a model's jobs, as the program makes it from that name and the checksums of its files. */}}

@@ -42,8 +42,8 @@ admin:
 {{- $sources := .Values.scheduler.httpModels -}}
 {{- if not $sources -}}
 {{- range .Values.models -}}
-{{- /* A path is one in the workers' cache, which schedulers do not have. */}}
-{{- if not (hasPrefix "/" .source) -}}
+{{- /* A path is one in the workers' cache, which schedulers do not have, and nothing over HTTP names an adapter. */}}
+{{- if not (or (hasPrefix "/" .source) .adapter) -}}
 {{- $sources = append $sources .source -}}
 {{- end -}}
 {{- end -}}

@@ -31,8 +31,7 @@ const PROGRAM: Program = Program {
 /// An answer that passes the checks of a social post.
 const POST: &str = r##"{"post":"[[brand]] is back on the trail. Have a look at [[product]].","hashtags":["#Outdoor","#Trail"]}"##;
 
-#[tokio::main]
-async fn main() -> ExitCode {
+fn main() -> ExitCode {
     process::run(PROGRAM, |settings: Settings, shutdown| async move {
         let file = find_model(&settings.worker.model, None, &settings.model_places()).await?;
         let header = ModelHeader::read(file)?;
@@ -44,7 +43,6 @@ async fn main() -> ExitCode {
         };
         serve(&settings, &vitals, (generator, header.pin, Duration::ZERO), shutdown).await
     })
-    .await
 }
 
 fn variable(name: &str) -> Option<String> {

@@ -6,6 +6,7 @@ use copymill_tests::Cluster;
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::{RabbitMq, free_port, wait_until};
 use hyper::Method;
+use rustix::process::Signal;
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -82,4 +83,51 @@ fn the_admin_port_is_read_and_nothing_else() {
     assert!(matches!(posted, Err(ureq::Error::Status(405, _))), "{posted:?}");
     let taken = cluster.run("copymill-scheduler", &[("COPYMILL_ADMIN__ADDRESS", &address)]);
     taken.fails(1, &["admin.address: 127.0.0.1:", "cannot be listened on; set another address, or `none`"]);
+}
+
+#[test]
+fn programs_that_start_while_the_broker_is_away_wait_for_it_and_end_when_they_are_asked_to() {
+    let mut node = RabbitMq::start();
+    let cluster = Cluster::on(node.new_vhost(), EMAIL, recipients(40));
+    node.stop();
+    let away = "the broker cannot be reached; trying again";
+    let scheduler = cluster.start("copymill-scheduler", away, &[]);
+    let worker = cluster.start("scripted-worker", away, &[]);
+    let third = cluster.start("scripted-worker", away, &[]);
+    third.stop(Duration::from_secs(20));
+    node.start_again();
+    worker.wait_for("waiting for chunks", PATIENCE);
+    scheduler.wait_for("leading", PATIENCE);
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 80);
+}
+
+#[test]
+fn programs_with_work_in_hand_end_although_the_broker_is_away() {
+    let mut node = RabbitMq::start();
+    let cluster = Cluster::on(node.new_vhost(), EMAIL, recipients(400));
+    let scheduler = cluster.scheduler();
+    let slow = [("SCRIPT_DELAY_MS", "3600000"), ("COPYMILL_WORKER__GRACE_S", "2")];
+    let start = || cluster.start("scripted-worker", "waiting for chunks", &slow);
+    let (patient, hasty) = (start(), start());
+    let id = cluster.submit();
+    for worker in [&patient, &hasty] {
+        worker.wait_for("a chunk is begun", PATIENCE);
+    }
+    node.stop();
+    scheduler.wait_for("the broker cannot be reached", PATIENCE);
+    // Once: after grace and a word to a broker that does not hear it.
+    let said = patient.stop(Duration::from_secs(40));
+    assert!(said.contains("the broker cannot be told what comes back"), "{said}");
+    scheduler.stop(Duration::from_secs(40));
+    // Twice: at once.
+    hasty.signal(Signal::TERM);
+    hasty.wait_for("asked to stop", PATIENCE);
+    let said = hasty.stop(Duration::from_secs(10));
+    assert!(said.contains("asked twice to stop"), "{said}");
+    node.start_again();
+    let _programs = (cluster.scheduler(), cluster.worker());
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 800);
 }

@@ -4,6 +4,8 @@ use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
 use copymill_campaign::{
     Action, CONTROL_QUEUE, CampaignId, ChunkId, ChunkJob, ChunkKind, EVENTS_QUEUE, Event, Order,
 };
+use std::time::{Duration, Instant};
+
 use copymill_tests::Cluster;
 use copymill_tests::servers::{RabbitMq, wait_until};
 
@@ -66,6 +68,21 @@ fn a_campaign_that_is_cancelled_ends_with_what_it_has() {
     assert!((40..480).contains(&ended_with), "{ended_with}");
     cluster.verify(&id, ended_with as usize);
     assert!(cluster.copymill(&["status"]).success().stdout.is_empty(), "nothing is under way");
+}
+
+#[test]
+fn workers_drop_what_they_have_in_hand_of_a_campaign_that_is_cancelled() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let _scheduler = cluster.scheduler();
+    // No answer ever comes: only the word that goes to all workers ends it before the leader's patience does.
+    let worker = cluster.scripted_worker(3_600_000, &[]);
+    let id = cluster.submit();
+    wait_until("a chunk is begun", PATIENCE, || worker.log().contains("a chunk is begun"));
+    let asked = Instant::now();
+    cluster.copymill(&["cancel", &id]).success();
+    cluster.wait_for(&id, "cancelled", PATIENCE);
+    assert!(asked.elapsed() < Duration::from_secs(30), "it took {:?}", asked.elapsed());
+    cluster.verify(&id, 0);
 }
 
 #[test]

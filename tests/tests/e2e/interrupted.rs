@@ -61,8 +61,12 @@ fn a_second_ctrl_c_aborts_and_nothing_is_damaged() {
     let mut run = place.start(&["run", "campaign.yaml"]);
     run.wait_until("its first output", || some_output(&place));
     run.signal(Signal::INT);
+    run.wait_for("stopping: what is in hand is finished first");
+    let (before, asked) = (outputs(&place), Instant::now());
     run.signal(Signal::TERM);
-    run.finish();
+    assert_eq!(run.finish().code, Some(130));
+    assert!(asked.elapsed() < Duration::from_secs(10), "it took {:?}", asked.elapsed());
+    assert!(outputs(&place) <= before + 1, "what was in hand is dropped");
     completes(&place, 60);
 }
 

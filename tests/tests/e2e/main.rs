@@ -3,6 +3,7 @@
 mod bad_input;
 mod benchmarks;
 mod campaigns;
+mod examples;
 mod interrupted;
 mod metrics_doc;
 mod models;

@@ -54,6 +54,19 @@ fn a_gated_model_is_fetched_with_the_users_token_and_the_error_without_it_says_s
 }
 
 #[test]
+fn a_recurrent_model_is_refused_by_name() {
+    let place = Workplace::new(EMAIL, recipients(2));
+    let text = |text: &str| [&(text.len() as u64).to_le_bytes(), text.as_bytes()].concat();
+    let header =
+        [b"GGUF".as_slice(), &3_u32.to_le_bytes(), &0_u64.to_le_bytes(), &1_u64.to_le_bytes()].concat();
+    let architecture = [text("general.architecture"), 8_u32.to_le_bytes().to_vec(), text("mamba")].concat();
+    place.write("mamba.gguf", [header, architecture, vec![0; 64]].concat());
+    place
+        .copymill(&["models", "mamba.gguf"])
+        .fails(1, &["is a recurrent model (mamba)", "choose a transformer"]);
+}
+
+#[test]
 fn an_adapter_changes_what_the_model_writes_and_one_of_zeros_changes_nothing() {
     let place = Workplace::new(EMAIL, recipients(2));
     write_adapter(&place.path("zeros.gguf"), &DEMO, 0.0);
@@ -108,7 +121,7 @@ fn an_adapter_that_does_not_fit_is_named_with_its_line_before_anything_runs() {
     write_adapter(&place.path("voice.gguf"), &MadeFor { architecture: "llama", width: 256 }, 0.0);
     refused(&["made for a llama model, and this one is gpt2"]);
     write_adapter(&place.path("voice.gguf"), &MadeFor { width: 128, ..DEMO }, 0.0);
-    refused(&["blk.0.attn_output.weight.lora_a", "made for another one"]);
+    refused(&["blk.0.attn_output.weight", "made for another one"]);
     place.write("voice.gguf", demo_model());
     refused(&["it is no LoRA adapter"]);
     place.write("voice.gguf", "GGUF");

@@ -13,8 +13,8 @@ use super::settings::{BrokerSettings, place};
 use super::topology;
 use crate::seam::BrokerError;
 
-/// How long the first connection is tried for: a broker needs seconds to start.
-const FIRST_CONNECTION: Duration = Duration::from_secs(60);
+/// A goodbye that takes longer is not heard.
+const GOODBYE: Duration = Duration::from_secs(2);
 const SHORTEST_WAIT: Duration = Duration::from_millis(100);
 /// Many clients that lost one broker must not all come back at once, nor wait for long.
 const LONGEST_WAIT: Duration = Duration::from_secs(5);
@@ -52,7 +52,11 @@ pub(super) struct Session {
 }
 
 impl Link {
-    pub(super) async fn connect(settings: &BrokerSettings) -> Result<Self, BrokerError> {
+    /// Connects; where `patience` is none, however long the broker is away.
+    pub(super) async fn connect(
+        settings: &BrokerSettings,
+        patience: Option<Duration>,
+    ) -> Result<Self, BrokerError> {
         let uris = settings.uris();
         let places = uris.as_ref().map(|uris| uris.iter().map(place).collect::<Vec<_>>().join(" or "));
         let link = Self {
@@ -65,7 +69,7 @@ impl Link {
             reconnections: AtomicU64::default(),
             session: tokio::sync::Mutex::default(),
         };
-        let deadline = Instant::now() + FIRST_CONNECTION;
+        let deadline = patience.map(|patience| Instant::now() + patience);
         let mut wait = Backoff::default();
         loop {
             match link.try_connect().await {
@@ -74,7 +78,7 @@ impl Link {
                     return Ok(link);
                 }
                 Err(Failed::ForGood(reason)) => return Err(link.because("be reached", reason)),
-                Err(Failed::ForNow(reason)) if Instant::now() > deadline => {
+                Err(Failed::ForNow(reason)) if deadline.is_some_and(|deadline| Instant::now() > deadline) => {
                     return Err(link.because("be reached", reason));
                 }
                 Err(Failed::ForNow(reason)) => {
@@ -119,10 +123,13 @@ impl Link {
     }
 
     pub(super) async fn close(&self) {
-        if let Some(session) = self.session.lock().await.take() {
-            // A connection that is gone already needs no goodbye.
-            drop(session.connection.close(200, "done".into()).await);
-        }
+        let goodbye = async {
+            // Whoever holds the session looks for a connection that is gone, and that needs no goodbye.
+            if let Some(session) = self.session.lock().await.take() {
+                drop(session.connection.close(200, "done".into()).await);
+            }
+        };
+        let _ = tokio::time::timeout(GOODBYE, goodbye).await;
     }
 
     /// Connects to the next of the nodes.

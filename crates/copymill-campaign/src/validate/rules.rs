@@ -45,6 +45,9 @@ pub(super) fn check(parsed: &ParsedCampaign) -> Vec<Problem> {
             format!("a deadline is a time with its zone, such as \"2026-12-01T06:00:00Z\": {error}");
         found.push(parsed.problem("deadline", message));
     }
+    if file.adapter.is_none() && file.adapter_sha256.is_some() {
+        found.push(parsed.problem("adapter_sha256", "there is no `adapter` that this is the checksum of"));
+    }
     if file.sampling.top_p == 0.0 {
         found.push(parsed.problem(
             "sampling.top_p",

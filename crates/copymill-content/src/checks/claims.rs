@@ -72,11 +72,26 @@ impl Claim {
 }
 
 impl Allowed {
-    /// Allows what texts claim.
+    /// Allows what facts claim.
     pub(crate) fn of<'a>(texts: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::some_of(texts, |_, _| true)
+    }
+
+    /// Allows what a recipient's fields claim. A field may hold anything, also an offer for the model to repeat: a price or a
+    /// percentage counts where it is all that the field says, and a link never.
+    pub(crate) fn of_row<'a>(values: impl IntoIterator<Item = &'a str>) -> Self {
+        Self::some_of(values, |value, claim| match claim.class {
+            Class::Number | Class::Date => true,
+            Class::Price | Class::Percent => value.trim().len() == claim.range.len(),
+            Class::Link => false,
+        })
+    }
+
+    fn some_of<'a>(texts: impl IntoIterator<Item = &'a str>, counts: impl Fn(&str, &Claim) -> bool) -> Self {
         let mut allowed = Vec::new();
         for text in texts {
-            for Claim { class, parts, .. } in claims(text) {
+            let claimed = claims(text).into_iter().filter(|claim| counts(text, claim));
+            for Claim { class, parts, .. } in claimed {
                 // The amount of a price and the day of a date may be named alone; that of a percentage may not.
                 if matches!(class, Class::Price | Class::Date) {
                     let amounts = parts.iter().filter(|part| part.starts_with(|c: char| c.is_ascii_digit()));

@@ -46,13 +46,13 @@ codes! {
     VALUE_TOO_LONG = "value_too_long";
     /// A number is neither a fact nor a field of the recipient.
     NUMBER_NOT_A_FACT = "number_not_a_fact";
-    /// A price is neither a fact nor a field of the recipient.
+    /// A price is neither a fact nor all that a field of the recipient says.
     PRICE_NOT_A_FACT = "price_not_a_fact";
-    /// A percentage is neither a fact nor a field of the recipient.
+    /// A percentage is neither a fact nor all that a field of the recipient says.
     PERCENT_NOT_A_FACT = "percent_not_a_fact";
     /// A date or deadline is neither a fact nor a field of the recipient.
     DATE_NOT_A_FACT = "date_not_a_fact";
-    /// A link or address is neither a fact nor a field of the recipient.
+    /// A link or address is not a fact; what a field of the recipient links to does not count.
     LINK_NOT_A_FACT = "link_not_a_fact";
     /// The copy repeats the instructions of the prompt.
     PROMPT_ECHO = "prompt_echo";

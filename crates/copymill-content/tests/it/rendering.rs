@@ -49,7 +49,12 @@ fn ads_and_posts_are_rendered_as_fields_and_as_text() {
     let post = r##"{"post":"The trail is open. Take [[code]].","hashtags":["#spring","#tents"]}"##;
     let sms = r#"{"message":"Tents are back: [[discount]] off with [[code]]"}"#;
     let text = r#"{"text":"Tents are back, [[first_name]]."}"#;
-    for (kind, answer) in [("google_rsa", ad), ("social_post", post), ("sms", sms), ("text", text)] {
+    let shop = r#"{"title":"A tent","summary":"Light and dry.","description":["It stands in a minute.","It packs small."],"bullets":["Dry","Light","Yours with [[code]]"]}"#;
+    let press = r#"{"headline":"A tent","lead":"[[brand]] shows the [[product]].","paragraphs":["It is light.","It is dry."],"quote":"We walk in it ourselves","about":"[[brand]] makes tents. Use [[code]]."}"#;
+    let article = r#"{"meta_title":"Tents","meta_description":"How to choose a tent.","title":"How to choose","intro":"Rain comes.","sections":["Size.","Weight.","Use [[code]]."],"conclusion":"Go out."}"#;
+    let short = [("google_rsa", ad), ("social_post", post), ("sms", sms), ("text", text)];
+    let long = [("product_description", shop), ("press_release", press), ("seo_article", article)];
+    for (kind, answer) in short.into_iter().chain(long) {
         let message = message(&content(kind), answer, values);
         assert_golden(&format!("{kind}.json"), &(serde_json::to_string_pretty(&message).unwrap() + "\n"));
     }

@@ -133,9 +133,8 @@ impl Campaigns {
         for (queue, gauge) in
             [(EVENTS_QUEUE, &series.events_waiting), (DEAD_LETTER_QUEUE, &series.dead_letters)]
         {
-            if let Ok(depth) = self.desk.broker.depth(queue).await {
-                gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
-            }
+            let Some(depth) = self.depth(queue).await else { return };
+            gauge.set(i64::try_from(depth).unwrap_or(i64::MAX));
         }
     }
 }

@@ -246,14 +246,15 @@ impl Checks<'_> {
 
     async fn model(&mut self) -> Option<ModelHeader> {
         let file = &self.parsed.file;
-        let found = self.find("model", &file.model, file.model_sha256.as_deref()).await;
+        // The small one first: with a problem of its own, nothing large is fetched.
         let adapter = match &file.adapter {
-            Some(adapter) => Some(self.find("adapter", adapter, file.adapter_sha256.as_deref()).await?),
+            Some(adapter) => Some(self.find("adapter", adapter, file.adapter_sha256.as_deref()).await),
             None => None,
         };
-        let header = ModelHeader::read(found?).map_err(|error| self.note("model", error.to_string())).ok()?;
+        let found = self.find("model", &file.model, file.model_sha256.as_deref()).await?;
+        let header = ModelHeader::read(found).map_err(|error| self.note("model", error.to_string())).ok()?;
         let Some(adapter) = adapter else { return Some(header) };
-        header.with_adapter(adapter).map_err(|error| self.note("adapter", error.to_string())).ok()
+        header.with_adapter(adapter?).map_err(|error| self.note("adapter", error.to_string())).ok()
     }
 
     /// Finds the model file that a key names.

@@ -133,7 +133,7 @@ impl Prepared {
             format!(
                 "the first prompt has {about}{tokens} tokens and an answer may have {answer}, but the model `{}` takes {context} \
                  together; shorten the brief, facts or prompt, lower sampling.max_tokens, or choose another model",
-                self.accepted.file.model
+                self.accepted.file.models()
             )
         })
     }

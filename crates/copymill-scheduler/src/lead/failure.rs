@@ -2,7 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use copymill_campaign::{CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult};
+use copymill_campaign::{
+    Action, BROADCAST_TOPIC, CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult, Order,
+};
 
 use super::{
     Ended, Leader,
@@ -34,7 +36,14 @@ impl Leader {
         let results = finish::Results { messages: &messages, segments: &segments, remade: &remade };
         finish::end_early(self, &mut state, results, (CampaignPhase::Failed, self.campaign.source.records))
             .await?;
+        self.tell_workers().await?;
         Ok(Ended::Failed)
+    }
+
+    /// Lets workers drop what they have in hand of a campaign that has ended.
+    async fn tell_workers(&self) -> anyhow::Result<()> {
+        let order = Order { v: 1, campaign: self.campaign.id.clone(), action: Action::Cancel };
+        Ok(self.broker.broadcast(BROADCAST_TOPIC, serde_json::to_vec(&order)?.into()).await?)
     }
 
     /// The job of a chunk.

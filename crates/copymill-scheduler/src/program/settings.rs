@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use copymill_broker::BrokerSettings;
+use copymill_model::CACHE_BYTES;
 use copymill_service::admin::AdminSettings;
 use copymill_store::StoreSettings;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,8 @@ pub struct SchedulerSection {
     pub scratch: PathBuf,
     /// Folder for models of campaigns that are submitted over HTTP.
     pub cache: PathBuf,
+    /// Bytes of fetched models that are kept there; the least recently used ones make room for others.
+    pub cache_bytes: u64,
     /// Where HTTP is served, such as `0.0.0.0:8080`; `none` serves nothing.
     pub http: String,
     /// The models that campaigns over HTTP may name, as they write them.
@@ -51,6 +54,7 @@ impl Default for SchedulerSection {
         Self {
             scratch: std::env::temp_dir().join("copymill-scratch"),
             cache: std::env::temp_dir().join("copymill-cache"),
+            cache_bytes: CACHE_BYTES,
             // Loopback, because nobody is asked who they are.
             http: "127.0.0.1:8080".into(),
             http_models: vec!["demo".into()],

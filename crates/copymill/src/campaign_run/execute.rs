@@ -43,7 +43,8 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
     let Work { store, campaign, source, lease, generator, s3, shutdown } = work;
     let broker = InProcessBroker::new();
     let shared: Arc<dyn Broker> = Arc::new(broker.clone());
-    let (settings, chunk_tokens) = (worker_settings(s3), chunk_tokens(generator.engine.info()));
+    let chunk_tokens = chunk_tokens(generator.engine.info());
+    let settings = worker_settings(chunk_tokens, s3);
     let worker = Worker::new(store.clone(), shared.clone(), generator, campaign.model.clone(), settings);
     let (draining, drain_seen) = watch::channel(false);
     let (gone, gone_seen) = watch::channel(false);
@@ -104,11 +105,12 @@ fn chunk_tokens(engine: &EngineInfo) -> u64 {
     (CHUNK_TOKENS * MEASURED_PARAMETERS / engine.parameters.max(1)).clamp(1, CHUNK_TOKENS)
 }
 
-fn worker_settings(s3: S3Settings) -> WorkerSettings {
+/// A slow model has two small chunks in hand, so that both drain in time; others have many, however short they are.
+fn worker_settings(chunk_tokens: u64, s3: S3Settings) -> WorkerSettings {
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     WorkerSettings {
         name: copymill_service::process::name(),
-        chunks_in_hand: CHUNKS_IN_HAND,
+        chunks_in_hand: if chunk_tokens < CHUNK_TOKENS { 2 } else { CHUNKS_IN_HAND },
         merges_at_once: cores,
         grace: GRACE,
         store_patience: Patience(Duration::ZERO),

@@ -11,7 +11,6 @@ use std::{path::PathBuf, sync::Arc};
 
 use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
 use copymill_campaign::CampaignId;
-use copymill_model::CACHE_BYTES;
 use copymill_scheduler::{
     Places,
     office::{CampaignStatus, Office},
@@ -44,7 +43,7 @@ impl ClusterSettings {
 pub(crate) fn places(settings: &Settings) -> anyhow::Result<Places> {
     Ok(Places {
         cache: settings.cache.clone(),
-        cache_bytes: CACHE_BYTES,
+        cache_bytes: settings.cache_bytes,
         scratch: std::env::temp_dir(),
         s3: ClusterSettings::read()?.store.s3,
     })

@@ -88,7 +88,9 @@ fn lines<E: std::fmt::Display>(
         ("tokenizer", tokenizer),
     ];
     if let Some(adapter) = &header.adapter {
-        lines.insert(3, ("adapter", format!("{}, sha256 {}", adapter.path.display(), adapter.pin.sha256)));
+        lines.insert(3, ("adapter", adapter.path.display().to_string()));
+        lines.insert(4, ("its sha256", adapter.pin.sha256.clone()));
+        lines.insert(5, ("both", format!("{}, in outputs and manifests", header.pin.sha256)));
     }
     lines
 }

@@ -76,7 +76,7 @@ fn introduce(prepared: &Prepared) {
         accepted.file.campaign,
         output::counted(prepared.source.records, "recipient"),
         accepted.file.kind,
-        accepted.file.model,
+        accepted.file.models(),
         prepared.checked.detected,
     ));
     if let Some(segments) = prepared.segments() {

@@ -68,11 +68,9 @@ fn lines(prepared: &Prepared) -> Vec<(&'static str, String)> {
 fn model_line(prepared: &Prepared) -> String {
     let gguf = &prepared.checked.model.gguf;
     let context = gguf.context_length().map_or_else(|| "unknown".into(), output::count);
-    let adapter = prepared.accepted.file.adapter.as_ref();
     format!(
-        "{}{} ({}, {}, context {context})",
-        prepared.accepted.file.model,
-        adapter.map_or_else(String::new, |adapter| format!(" with the adapter {adapter}")),
+        "{} ({}, {}, context {context})",
+        prepared.accepted.file.models(),
         gguf.architecture(),
         gguf.quantisation()
     )

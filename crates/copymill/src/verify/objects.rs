@@ -74,7 +74,8 @@ fn check_bytes(object: &ManifestObject, body: &Bytes, problems: &mut Problems) {
     }
 }
 
-/// Whatever lies in the output folder and is not in the manifest is not in force, and nobody should take it for that.
+/// Whatever lies in the output folder and is not in the manifest is not in force, and nobody should take it for that. Where
+/// a campaign ended before its time, workers may have finished what they had in hand after its manifest was written.
 async fn find_unnamed(
     check: &Check<'_>,
     kind: ChunkKind,
@@ -93,8 +94,13 @@ async fn find_unnamed(
         for listed in &page {
             let below_root = listed.key.strip_prefix(check.keys.root()).unwrap_or(&listed.key);
             let is_in_force = named.binary_search(&below_root).is_ok();
-            if !is_in_force && !is_replaced(&named, below_root) && !is_marker(check, &listed.key).await? {
+            if is_in_force || is_replaced(&named, below_root) || is_marker(check, &listed.key).await? {
+                continue;
+            }
+            if check.manifest.state == CampaignPhase::Completed {
                 problems.note(format!("{} is not named by the manifest", listed.key));
+            } else {
+                problems.late += 1;
             }
         }
         last = Some(end.key.clone());

@@ -125,6 +125,16 @@ async fn damaged_missing_and_extra_objects_are_named() {
 }
 
 #[tokio::test]
+async fn what_workers_finish_after_a_campaign_was_ended_does_not_count_and_is_no_problem() {
+    let written = write(&MESSAGES).await;
+    written.put("output/00009.jsonl.zst", LineWriter::new().finish()).await;
+    written.remanifest(|manifest| manifest.state = copymill_campaign::CampaignPhase::Cancelled).await;
+    let verdict = verify(&written.store, &written.keys).await.unwrap();
+    assert!(verdict.is_verified(), "{verdict}");
+    assert!(verdict.to_string().contains("1 object came after its end"), "{verdict}");
+}
+
+#[tokio::test]
 async fn a_manifest_that_does_not_fit_its_objects_is_named() {
     type Change = fn(&mut copymill_campaign::Manifest);
     let table: [(Change, &str); 9] = [

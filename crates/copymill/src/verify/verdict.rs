@@ -14,6 +14,8 @@ pub(crate) struct Problems {
     pub(crate) first: Vec<String>,
     /// How many there are.
     pub(crate) count: u64,
+    /// Objects that came after a campaign had ended before its time: no problem, and not in force.
+    pub(crate) late: u64,
 }
 
 impl Problems {
@@ -110,6 +112,10 @@ impl fmt::Display for Verdict {
                     write!(f, "; the campaign was {} before all were written", ended(*phase))?;
                 }
                 self.write_outcomes(f)?;
+                if self.problems.late > 0 {
+                    let late = plural(self.problems.late, "object");
+                    write!(f, "\n  {late} came after its end and did not count")?;
+                }
             }
         }
         self.write_problems(f)

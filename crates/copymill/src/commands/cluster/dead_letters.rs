@@ -49,7 +49,9 @@ impl DeadLetters {
             }),
             Action::Show { number } => {
                 let body = String::from_utf8_lossy(&pick(letters, number)?.body).into_owned();
-                body.lines().for_each(|line| output::line(output::printable(line)));
+                let tabs =
+                    |line: &str| line.split('\t').map(output::printable).collect::<Vec<_>>().join("\t");
+                body.lines().for_each(|line| output::line(tabs(line)));
             }
             Action::Requeue { number } => requeue(&broker, pick(letters, number)?).await?,
         }
@@ -96,6 +98,6 @@ async fn requeue(broker: &RabbitBroker, mut letter: Delivery) -> anyhow::Result<
     let message = Message { body: letter.body.clone(), properties: letter.properties.clone() };
     broker.publish(&death.queue, message).await?;
     letter.ack().await?;
-    output::line(format_args!("sent to {} again", death.queue));
+    output::line(format_args!("sent to {} again", output::printable(&death.queue)));
     Ok(())
 }
