@@ -22,6 +22,7 @@ use copymill_suppression::Lists;
 use tokio::{
     sync::{mpsc, watch},
     task::JoinSet,
+    time::MissedTickBehavior,
 };
 
 use crate::{
@@ -118,17 +119,16 @@ impl Desk {
         };
         let mut workers = Workers::default();
         let (mut look, mut queues) = (tokio::time::interval(LOOK_EVERY), tokio::time::interval(QUEUES_EVERY));
+        // A look that takes longer than the time between two, as at a broker that is away, is not made up for.
+        look.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        queues.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             self.metrics.turn();
             tokio::select! {
+                // Whatever else there is to do: first the end, then what comes seldom, then what comes in floods.
+                biased;
                 () = shutdown.drain_requested() => break,
                 () = lease.lost() => break,
-                event = events.next() => campaigns.take_event(event?.context("the broker was closed")?).await?,
-                order = orders.next() => campaigns.take_order(order?.context("the broker was closed")?).await?,
-                heartbeat = heartbeats.next() => {
-                    let body = heartbeat?.context("the broker was closed")?;
-                    campaigns.take_heartbeat(&body, &mut workers);
-                }
                 Some(ended) = campaigns.led.join_next() => campaigns.ended(ended.context("a leader panicked")?),
                 _ = look.tick() => campaigns.look().await?,
                 _ = queues.tick() => {
@@ -136,6 +136,12 @@ impl Desk {
                     campaigns.look_at_own_queues().await;
                     campaigns.tell_figures(&mut workers);
                 }
+                heartbeat = heartbeats.next() => {
+                    let body = heartbeat?.context("the broker was closed")?;
+                    campaigns.take_heartbeat(&body, &mut workers);
+                }
+                order = orders.next() => campaigns.take_order(order?.context("the broker was closed")?).await?,
+                event = events.next() => campaigns.take_event(event?.context("the broker was closed")?).await?,
             }
         }
         drain.send_replace(true);

@@ -217,7 +217,11 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
         unreadable.iter().all(|reason| listed.contains(reason))
             && later.iter().all(|reason| listed.contains(reason))
     });
-    let listed = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+    let mut listed = String::new();
+    wait_until("all six are listed", PATIENCE, || {
+        listed = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+        listed.lines().count() == 6
+    });
     let unreadable = listed.lines().find(|line| line.contains("no order")).unwrap();
     let number = unreadable.split_whitespace().next().unwrap();
     let shown = cluster.copymill(&["dead-letters", "show", number]).success().stdout;

@@ -1,5 +1,7 @@
 //! `copymill dead-letters`: messages that were given up on.
 
+use std::time::Duration;
+
 use clap::{Args, Subcommand};
 use copymill_broker::{Broker, Consumer, DEAD_LETTER_QUEUE, Delivery, Message, RabbitBroker};
 
@@ -11,6 +13,10 @@ use crate::{
 
 /// Letters that are looked at: more than people read at once, and few enough to be held.
 const LOOKED_AT: u16 = 500;
+
+/// How often the queue is looked at until its length stays the same, and when.
+const LOOKS: u32 = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(200);
 
 /// Look at messages that were given up on, and send them again
 ///
@@ -62,7 +68,7 @@ impl DeadLetters {
 
 /// The letters, and the consumer that holds them: without it they go back.
 async fn held(broker: &RabbitBroker) -> anyhow::Result<(Vec<Delivery>, Box<dyn Consumer>)> {
-    let waiting = broker.depth(DEAD_LETTER_QUEUE).await?.min(LOOKED_AT.into());
+    let waiting = settled_depth(broker).await?.min(LOOKED_AT.into());
     let mut consumer = broker.consume(DEAD_LETTER_QUEUE, LOOKED_AT).await?;
     let mut letters = Vec::new();
     while (letters.len() as u64) < waiting
@@ -71,6 +77,21 @@ async fn held(broker: &RabbitBroker) -> anyhow::Result<(Vec<Delivery>, Box<dyn C
         letters.push(letter);
     }
     Ok((letters, consumer))
+}
+
+/// How many letters there are, once nobody gives any back: what was looked at a moment ago goes back one by one, and
+/// numbers have to stay the same from one look to the next.
+async fn settled_depth(broker: &RabbitBroker) -> anyhow::Result<u64> {
+    let mut seen = broker.depth(DEAD_LETTER_QUEUE).await?;
+    for _ in 0..LOOKS {
+        tokio::time::sleep(BETWEEN_LOOKS).await;
+        let now = broker.depth(DEAD_LETTER_QUEUE).await?;
+        if now == seen {
+            break;
+        }
+        seen = now;
+    }
+    Ok(seen)
 }
 
 fn origin(letter: &Delivery) -> (&str, &str) {
