@@ -187,7 +187,7 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
     let id = cluster.submit();
     cluster.wait_for(&id, "completed", PATIENCE);
     let queues = RabbitMq::shared().api("GET", "/api/queues?columns=name", None).unwrap();
-    let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs.")).unwrap();
+    let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs.demo.")).unwrap();
     cluster.block_on(async {
         let url = cluster.broker().to_owned();
         let broker = RabbitBroker::connect(&BrokerSettings { url, ..Default::default() }).await.unwrap();
