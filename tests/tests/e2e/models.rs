@@ -45,6 +45,22 @@ fn a_model_whose_checksum_is_known_needs_no_hub_the_second_time() {
 }
 
 #[test]
+fn a_model_that_was_fetched_is_used_while_the_hub_is_away() {
+    let (place, hub) = (Workplace::new(EMAIL, recipients(2)), Hub::start(demo_model(), None));
+    let fetched = with_hub(&place, &hub, "", &["models", Hub::MODEL]).success().stdout;
+    let alone = |model: &str| {
+        let mut command = place.command(&["models", model]);
+        command.env("HF_ENDPOINT", "http://127.0.0.1:9").env("HF_HOME", place.path("hf"));
+        Running::spawn(command).finish()
+    };
+    let later = alone(Hub::MODEL).success();
+    assert_eq!(later.stdout, fetched);
+    assert!(later.stderr.contains("the model that was fetched before is used"), "{}", later.stderr);
+    let never = "hf://owner/repository/never.gguf";
+    alone(never).fails(64, &[never, "could not be fetched"]);
+}
+
+#[test]
 fn a_gated_model_is_fetched_with_the_users_token_and_the_error_without_it_says_so() {
     let (place, hub) = (Workplace::new(EMAIL, recipients(2)), Hub::start(demo_model(), Some("secret-token")));
     with_hub(&place, &hub, "", &["models", Hub::MODEL]).fails(64, &[Hub::MODEL, "401", "HF_TOKEN"]);
