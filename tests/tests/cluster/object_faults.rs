@@ -45,15 +45,18 @@ fn an_input_object_that_was_cut_off_is_cut_again() {
     a_damaged_input_is_cut_again(cut_off);
 }
 
-fn a_damaged_output_is_written_again(damage: fn(&mut Vec<u8>)) {
+/// A cluster whose programs were killed once the first output was stored: the next leader counts from the objects.
+fn killed_after_its_first_output() -> (Cluster, String) {
     let cluster = Cluster::new(EMAIL, recipients(60));
-    let leader = cluster.scheduler();
-    let worker = cluster.scripted_worker(300, &[]);
+    let programs = [cluster.scheduler(), cluster.scripted_worker(300, &[])];
     let id = cluster.submit();
     cluster.wait_for_messages(&id, 1, PATIENCE);
-    // The next leader counts from the objects.
-    leader.kill();
-    worker.kill();
+    programs.into_iter().for_each(Program::kill);
+    (cluster, id)
+}
+
+fn a_damaged_output_is_written_again(damage: fn(&mut Vec<u8>)) {
+    let (cluster, id) = killed_after_its_first_output();
     let damaged = cluster.s3.alter("/output/", damage);
     let next = cluster.scheduler();
     let _worker = cluster.scripted_worker(0, &[]);
@@ -93,13 +96,7 @@ fn inputs_whose_very_headers_are_gone_are_cut_again_by_the_next_leader() {
 
 #[test]
 fn an_output_that_was_written_again_counts_although_the_first_one_is_whole_again() {
-    let cluster = Cluster::new(EMAIL, recipients(60));
-    let leader = cluster.scheduler();
-    let worker = cluster.scripted_worker(300, &[]);
-    let id = cluster.submit();
-    cluster.wait_for_messages(&id, 1, PATIENCE);
-    leader.kill();
-    worker.kill();
+    let (cluster, id) = killed_after_its_first_output();
     let first = cluster.s3.object("/output/").unwrap();
     let damaged = cluster.s3.alter("/output/", |body| flip(body));
     let next = cluster.scheduler();

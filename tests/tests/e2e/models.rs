@@ -69,6 +69,39 @@ fn a_gated_model_is_fetched_with_the_users_token_and_the_error_without_it_says_s
     with_hub(&place, &hub, "secret-token", &["models", other]).fails(64, &[other, "404"]);
 }
 
+/// The demo model with other bytes of the same length in its header.
+fn changed(from: &str, to: &str) -> Vec<u8> {
+    assert_eq!(from.len(), to.len());
+    let mut file = demo_model();
+    let at = file.windows(from.len()).position(|window| window == from.as_bytes()).expect(from);
+    file[at..at + to.len()].copy_from_slice(to.as_bytes());
+    file
+}
+
+#[test]
+fn a_model_whose_tokenizer_only_llama_cpp_knows_writes_with_a_warning_and_is_planned_with_an_estimate() {
+    let place = Workplace::new(EMAIL, recipients(4));
+    let key = "tokenizer.ggml.pre\u{8}\0\0\0\u{5}\0\0\0\0\0\0\0";
+    place.write("other.gguf", changed(&format!("{key}gpt-2"), &format!("{key}youtu")));
+    place.edit_campaign("model: demo", "model: other.gguf");
+    let validated = place.copymill(&["validate", "campaign.yaml"]).success().stdout;
+    assert!(validated.contains("(estimated) in the first prompt"), "{validated}");
+    let run = place.copymill(&["run", "campaign.yaml"]).success();
+    assert!(run.stderr.contains("llama.cpp's own tokenizer is used"), "{}", run.stderr);
+    assert!(messages(&place.path("out")).iter().any(|message| message.line.outcome == Outcome::Generated));
+}
+
+#[test]
+fn a_model_without_a_chat_template_is_given_plain_text_to_go_on_with() {
+    let place = Workplace::new(EMAIL, recipients(4));
+    place.write("base.gguf", changed("tokenizer.chat_template", "tokenizer.chat_templatX"));
+    let models = place.copymill(&["models", "base.gguf"]).success().stdout;
+    assert!(models.contains("none: prompts are plain text, as for a base model"), "{models}");
+    place.edit_campaign("model: demo", "model: base.gguf");
+    place.copymill(&["run", "campaign.yaml", "--kv-type", "q8"]).success();
+    assert!(messages(&place.path("out")).iter().any(|message| message.line.outcome == Outcome::Generated));
+}
+
 #[test]
 fn a_recurrent_model_is_refused_by_name() {
     let place = Workplace::new(EMAIL, recipients(2));

@@ -24,6 +24,9 @@ async fn the_page_shows_counts_figures_and_samples() {
         "Needed another try",
         "Rejected",
         "an earlier row has the same id",
+        "<h2 id=\"work-title\">Work</h2>",
+        "<h2 id=\"lengths-title\">Lengths</h2>",
+        "<h2 id=\"variety-title\">Variety</h2>",
     ] {
         assert!(html.contains(part), "{part}");
     }
