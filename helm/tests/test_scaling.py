@@ -1,8 +1,14 @@
 """How many workers run, and who decides it."""
 
+import re
+import sys
 import unittest
 
 import chart
+
+sys.path.insert(0, str(chart.ROOT / "tests/scaling"))
+
+from settings import POLL_S, Settings  # noqa: E402  (from the simulation)
 
 DEMO = "230ef3391e2dfdadb8e2504b82943c85e080833156276b49d4ca376c76417d48"
 
@@ -168,6 +174,56 @@ class Window(unittest.TestCase):
     def test_a_window_that_is_too_small_is_refused_with_the_number_that_is_needed(self):
         with self.assertRaisesRegex(chart.Refused, r"scheduler\.window is 7, .* at least 8"):
             self.window({"scheduler": {"window": 7}})
+
+
+class Simulated(unittest.TestCase):
+    """docs/SCALING.md holds for what the chart and the programs are set to when nobody says otherwise."""
+
+    SIMULATED = Settings()
+
+    def rendered(self):
+        return chart.render(chart.merged("minimal", {"modelDefaults": {"replicas": {"max": self.SIMULATED.max_workers}}}))
+
+    def test_keda_is_set_as_in_the_simulation(self):
+        objects = self.rendered()
+        spec = chart.one(objects, "ScaledObject")["spec"]
+        self.assertEqual((spec["pollingInterval"], spec["cooldownPeriod"]), (POLL_S, self.SIMULATED.cooldown_s))
+        counts = (spec["minReplicaCount"], spec["maxReplicaCount"])
+        self.assertEqual(counts, (self.SIMULATED.min_workers, self.SIMULATED.max_workers))
+        by_type = {trigger["type"]: trigger["metadata"] for trigger in spec["triggers"]}
+        self.assertEqual(float(by_type["rabbitmq"]["value"]), self.SIMULATED.queue_value)
+        self.assertEqual(by_type["prometheus"]["threshold"], "1")
+        self.assertIn(f"[{self.SIMULATED.held_s // 60}m]", by_type["prometheus"]["query"])
+
+    def test_the_autoscalers_steps_are_those_of_the_simulation(self):
+        ((_, behavior),) = behaviors(self.rendered())
+        up = {policy["type"]: policy for policy in behavior["scaleUp"]["policies"]}
+        self.assertEqual(up["Pods"]["value"], self.SIMULATED.up_pods)
+        self.assertEqual(up["Percent"]["value"], self.SIMULATED.up_percent)
+        self.assertEqual({policy["periodSeconds"] for policy in up.values()}, {self.SIMULATED.up_period_s})
+        down = behavior["scaleDown"]
+        self.assertEqual(down["stabilizationWindowSeconds"], self.SIMULATED.stabilization_s)
+        steps = {policy["type"]: policy for policy in down["policies"]}
+        self.assertEqual(steps["Percent"]["value"], self.SIMULATED.down_percent)
+        self.assertEqual({policy["periodSeconds"] for policy in steps.values()}, {self.SIMULATED.down_period_s})
+        if "Pods" in steps:
+            self.assertEqual(steps["Pods"]["value"], self.SIMULATED.down_pods)
+
+    def test_the_programs_are_set_as_in_the_simulation(self):
+        scheduler = chart.settings(self.rendered(), "-scheduler")["scheduler"]
+        self.assertEqual(scheduler["window"], self.SIMULATED.window)
+        # The table is held equal to the programs' own settings by a test of theirs.
+        rows = re.findall(r"^\| `(\w+\.\w+)` \| `(\d+)` \|", (chart.ROOT / "docs/OPERATIONS.md").read_text(), re.MULTILINE)
+        defaults = {name: int(value) for name, value in rows}
+        for name, simulated in {
+            "scheduler.chunk_tokens": self.SIMULATED.chunk_tokens,
+            "scheduler.worker_start_s": self.SIMULATED.start_s,
+            "scheduler.horizon_s": self.SIMULATED.horizon_s,
+            "worker.chunks_in_hand": self.SIMULATED.chunks_in_hand,
+            "worker.grace_s": self.SIMULATED.grace_s,
+        }.items():
+            with self.subTest(name):
+                self.assertEqual(defaults[name], simulated)
 
 
 class Gpus(unittest.TestCase):

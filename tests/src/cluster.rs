@@ -61,6 +61,15 @@ impl Cluster {
         &self.broker
     }
 
+    /// The queue of the only model that programs have asked for on this virtual host of the shared node.
+    pub fn job_queue(&self) -> String {
+        let vhost = self.broker.rsplit('/').next().unwrap_or_default();
+        let queues = RabbitMq::shared().api("GET", &format!("/api/queues/{vhost}?columns=name"), None);
+        let queues = queues.expect("the shared node answers");
+        let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs."));
+        jobs.expect("a program has declared a model's queue").to_owned()
+    }
+
     /// The store that all programs use.
     pub fn store(&self) -> std::sync::Arc<dyn Store> {
         let settings = StoreSettings {

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: a folder with a campaign, the real program run on it, and real servers.
 
 pub mod adapter;
+mod admin;
 pub mod bench;
 mod cluster;
 mod hub;
@@ -10,6 +11,7 @@ pub mod s3;
 pub mod servers;
 mod workplace;
 
+pub use admin::Admin;
 pub use cluster::{Cluster, Program};
 pub use hub::Hub;
 pub use output::{Message, messages, segment_lines};

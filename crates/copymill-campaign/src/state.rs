@@ -60,6 +60,9 @@ pub struct CampaignState {
     /// Whether no further chunk is to begin.
     #[serde(default)]
     pub paused: bool,
+    /// Why it waits for somebody to mend what its chunks failed on and to resume it; it is paused meanwhile.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub held: Option<String>,
     /// Whether it is being cancelled: workers drop what they have of it.
     #[serde(default)]
     pub cancelling: bool,
@@ -109,6 +112,7 @@ impl CampaignState {
             v: 1,
             phase: CampaignPhase::Accepted,
             paused: false,
+            held: None,
             cancelling: false,
             approved: false,
             reworking: None,

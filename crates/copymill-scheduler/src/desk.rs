@@ -16,7 +16,7 @@ use copymill_campaign::{
     ACTIVE_PREFIX, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState, EVENTS_QUEUE, Event,
     HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order, jobs_queue, later_version,
 };
-use copymill_service::Shutdown;
+use copymill_service::{Shutdown, traces};
 use copymill_store::{Store, StoreError};
 use copymill_suppression::Lists;
 use tokio::{
@@ -24,6 +24,7 @@ use tokio::{
     task::JoinSet,
     time::MissedTickBehavior,
 };
+use tracing::Instrument;
 
 use crate::{
     demand::Assumptions,
@@ -204,7 +205,7 @@ impl Campaigns {
             campaign: campaign.clone(),
             lease: self.lease.clone(),
             window,
-            holds_pilots: true,
+            is_attended: true,
             chunk_tokens: self.desk.chunk_tokens,
             metrics: self.desk.metrics.clone(),
         };
@@ -255,7 +256,10 @@ impl Campaigns {
         if let Some(reason) = later_version("order", order.v) {
             return give_up(delivery, &reason).await;
         }
-        self.follow(order, delivery).await
+        let (campaign, action) = (&order.campaign, order.action);
+        let span = tracing::debug_span!("order", campaign.id = %campaign, order.action = ?action);
+        traces::follow(&span, delivery.properties.trace.as_deref());
+        self.follow(order, delivery).instrument(span).await
     }
 
     /// Does what an order says. Where the store fails, the order stays in hand until it does not.

@@ -10,20 +10,24 @@ mod refusal;
 mod results;
 mod rules;
 
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use anyhow::Context;
 use axum::{
     Router,
-    extract::{DefaultBodyLimit, Request, State},
+    extract::{DefaultBodyLimit, MatchedPath, Request, State},
     http::{StatusCode, header::CONTENT_TYPE},
     middleware::{self, Next},
     response::{IntoResponse, Response},
     routing::{get, post},
 };
-use copymill_service::{Shutdown, admin::Vitals};
+use copymill_service::{Shutdown, admin::Vitals, traces};
 use serde::Serialize;
 use tokio::{net::TcpListener, sync::Semaphore};
+use tracing::{Instrument, field::Empty};
 
 use crate::{intake::Places, metrics::SchedulerMetrics, office::Office};
 use refusal::Refusal;
@@ -100,14 +104,28 @@ fn router(port: Arc<Port>) -> Router {
         })
         // Each body has its own limit where it is read.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(port.clone(), count))
+        .layer(middleware::from_fn_with_state(port.clone(), observe))
         .with_state(port)
 }
 
-/// Counts answers by class of status.
-async fn count(State(port): State<Arc<Port>>, request: Request, next: Next) -> Response {
-    let response = next.run(request).await;
-    let class = match response.status().as_u16() {
+/// Counts answers by class of status, and goes on with the trace of whoever asks.
+async fn observe(
+    State(port): State<Arc<Port>>,
+    route: Option<MatchedPath>,
+    request: Request,
+    next: Next,
+) -> Response {
+    let (began, route) = (Instant::now(), route.as_ref().map_or("none", MatchedPath::as_str));
+    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
+    let span = tracing::debug_span!("request", http.request.method = %method, http.route = route, http.response.status_code = Empty);
+    traces::follow(&span, request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()));
+    let response = next.run(request).instrument(span.clone()).await;
+    let status = response.status().as_u16();
+    span.record("http.response.status_code", status);
+    span.in_scope(|| {
+        tracing::debug!(%method, ?path, status, seconds = began.elapsed().as_secs_f64(), "a request is answered");
+    });
+    let class = match status {
         ..300 => "2xx",
         300..400 => "3xx",
         400..500 => "4xx",

@@ -13,7 +13,7 @@ use std::{
     time::{Duration, Instant},
 };
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use copymill_broker::{Broker, Delivery, Message, Properties};
 use copymill_campaign::{
     Accepted, Action, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
@@ -51,8 +51,9 @@ pub struct Leader {
     pub lease: Arc<Lease>,
     /// Its part of the window of its model.
     pub window: Member,
-    /// Whether a pilot waits for approval; not where nobody is there to give it.
-    pub holds_pilots: bool,
+    /// Whether somebody gives orders: then a pilot waits to be approved, and chunks that cannot be worked on wait to be
+    /// resumed.
+    pub is_attended: bool,
     /// Tokens that the answers of one chunk may have together.
     pub chunk_tokens: u64,
     /// What it measures.
@@ -195,6 +196,7 @@ impl Leader {
                 note = notes.next() => self.take_note(stage, note?, state).await?,
                 _ = tick.tick() => {
                     state.save_if_due(&self.lease).await?;
+                    stage.tracker.try_again(Instant::now());
                     stage.look_for_silent(&self.window, &self.metrics);
                     self.keep_pace(pace.as_mut(), state);
                 }
@@ -244,7 +246,11 @@ impl Leader {
         match note {
             Note::Event(event, delivery) => {
                 if stage.is_of(event.job()) {
-                    self.take_event(stage, *event, state).await?;
+                    let job = event.job();
+                    let span =
+                        tracing::debug_span!("report", campaign.id = %job.campaign, chunk.id = %job.chunk);
+                    traces::follow(&span, delivery.properties.trace.as_deref());
+                    self.take_event(stage, *event, state).instrument(span).await?;
                 }
                 // Late reports of a stage that is over change nothing.
                 self.note_lag(&delivery);
@@ -253,7 +259,7 @@ impl Leader {
             Note::Order(action, delivery) => {
                 match action {
                     Action::Pause => state.state.paused = true,
-                    Action::Resume => state.state.paused = false,
+                    Action::Resume => self.resume(stage, state),
                     Action::Cancel => state.state.cancelling = true,
                     Action::Approve => self.approve(stage, state)?,
                     // Rework that was asked for begins when nothing else is done about the campaign.
@@ -286,12 +292,11 @@ impl Leader {
                 stage.tracker.returned(job.chunk);
             }
             Event::Split { job } => stage.split(job.chunk, &mut state.state),
-            Event::Failed { job, reason, is_final: true } => bail!("chunk {} failed: {reason}", job.chunk),
-            Event::Failed { job, reason, .. } => {
+            Event::Failed { job, reason, is_final } => {
                 tracing::warn!(campaign = %self.campaign.id, chunk = %job.chunk, reason, "a chunk failed");
                 self.metrics.again("failed", 1);
-                if !stage.tracker.failed(job.chunk.clone()) {
-                    bail!("chunk {} failed {} times: {reason}", job.chunk, crate::tracker::TRIES);
+                if !stage.tracker.failed(job.chunk.clone(), Instant::now()) || is_final {
+                    self.hold(state, format!("chunk {} failed: {reason}", job.chunk)).await?;
                 }
             }
         }

@@ -13,7 +13,7 @@ use copymill_store::{STORE_OPERATIONS, STORE_RESULTS};
 use crate::demand::ModelDemand;
 
 /// Where a campaign stands; the last three are counted while this process leads.
-pub(crate) const STATES: [&str; 12] = [
+pub(crate) const STATES: [&str; 13] = [
     "accepted",
     "planning",
     "pilot",
@@ -21,6 +21,7 @@ pub(crate) const STATES: [&str; 12] = [
     "running",
     "finishing",
     "paused",
+    "held",
     "cancelling",
     "retrying",
     "completed",

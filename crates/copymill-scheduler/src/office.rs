@@ -9,11 +9,12 @@ mod status;
 use std::{path::Path, sync::Arc};
 
 use anyhow::Context;
-use copymill_broker::Broker;
+use copymill_broker::{Broker, Message, Properties};
 use copymill_campaign::{
     ACTIVE_PREFIX, Accepted, Action, BROADCAST_TOPIC, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignPhase,
     CampaignState, Manifest, Order,
 };
+use copymill_service::traces;
 use copymill_store::{Condition, S3Object, Store};
 
 use crate::intake::{Acceptance, Prepared, accept, load, user_error};
@@ -220,7 +221,8 @@ impl Office {
     async fn tell(&self, id: &CampaignId, action: Action) -> anyhow::Result<()> {
         let Some(broker) = &self.broker else { return Ok(()) };
         let body = serde_json::to_vec(&Order { v: 1, campaign: id.clone(), action })?;
-        broker.publish(CONTROL_QUEUE, body.clone().into()).await?;
+        let properties = Properties { trace: traces::current(), ..Properties::default() };
+        broker.publish(CONTROL_QUEUE, Message { body: body.clone().into(), properties }).await?;
         if action == Action::Cancel {
             broker.broadcast(BROADCAST_TOPIC, body.into()).await?;
         }

@@ -11,6 +11,9 @@ use crate::window::Place;
 
 /// Tries of a chunk that workers report as failed before the leader gives up.
 pub const TRIES: u32 = 3;
+/// A chunk that failed is published again after this long, and after twice this the next time: what failed is outside of
+/// it, such as a list that is being written anew.
+pub const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// A chunk that a worker began and no heartbeat named for this long is silent.
 pub const SILENT_AFTER: Duration = Duration::from_secs(30);
 
@@ -25,6 +28,8 @@ pub struct Tracker {
     limit: Option<u32>,
     published: BTreeMap<ChunkId, Published>,
     again: VecDeque<ChunkId>,
+    /// Chunks that failed, and when they are published again.
+    later: BTreeMap<ChunkId, Instant>,
     done: BTreeMap<ChunkId, ChunkResult>,
     /// Chunks in whose place their two parts are worked on.
     split: BTreeSet<ChunkId>,
@@ -152,8 +157,7 @@ impl Tracker {
 
     /// Notes a chunk as done; false where it was already, so that nothing counts twice.
     pub fn done(&mut self, chunk: ChunkId, result: ChunkResult) -> bool {
-        self.published.remove(&chunk);
-        self.again.retain(|again| *again != chunk);
+        self.forget(&chunk);
         if self.done.contains_key(&chunk) || self.split.contains(&chunk) {
             return false;
         }
@@ -168,8 +172,7 @@ impl Tracker {
 
     /// Notes a chunk as split: its parts are published in its place. Those that are done already stay so.
     pub fn split(&mut self, chunk: ChunkId) {
-        self.published.remove(&chunk);
-        self.again.retain(|again| *again != chunk);
+        self.forget(&chunk);
         if self.done.contains_key(&chunk) || !self.split.insert(chunk.clone()) {
             return;
         }
@@ -183,13 +186,35 @@ impl Tracker {
         }
     }
 
-    /// Notes a chunk as failed; false where it has failed too often.
-    pub fn failed(&mut self, chunk: ChunkId) -> bool {
+    /// Whatever it waited for, a chunk is no longer on its way.
+    fn forget(&mut self, chunk: &ChunkId) {
+        self.published.remove(chunk);
+        self.again.retain(|again| again != chunk);
+        self.later.remove(chunk);
+    }
+
+    /// Notes a chunk as failed, to be published again later; false where it has failed too often.
+    pub fn failed(&mut self, chunk: ChunkId, now: Instant) -> bool {
         let failures = self.failures.entry(chunk.clone()).or_default();
         *failures += 1;
-        let goes_on = *failures < TRIES;
-        self.returned(chunk);
-        goes_on
+        let failures = *failures;
+        if self.published.remove(&chunk).is_some() && !self.done.contains_key(&chunk) {
+            self.later.insert(chunk, now + failures * TRY_AGAIN_AFTER);
+        }
+        failures < TRIES
+    }
+
+    /// Lets chunks be published again that failed long enough ago.
+    pub fn try_again(&mut self, now: Instant) {
+        let due: Vec<ChunkId> =
+            self.later.extract_if(.., |_, due| *due <= now).map(|(chunk, _)| chunk).collect();
+        self.again.extend(due);
+    }
+
+    /// Forgets what failed: what made it fail is mended. Chunks are tried at once, and as often as at first.
+    pub fn forgive(&mut self) {
+        self.failures.clear();
+        self.again.extend(std::mem::take(&mut self.later).into_keys());
     }
 
     /// Whether workers reported a chunk as failed.
@@ -263,15 +288,19 @@ mod tests {
             let mut queue: Vec<ChunkId> = Vec::new();
             let mut now = Instant::now();
             for (pick, report) in reports.into_iter().chain(std::iter::repeat_n((0, 0), 1_000)) {
+                tracker.try_again(now);
                 while queue.len() < window && let Some(chunk) = tracker.next() {
                     prop_assert!(!queue.contains(&chunk), "{chunk} is on the queue twice");
                     tracker.published(chunk.clone(), place(), now);
                     queue.push(chunk);
                 }
-                if queue.is_empty() {
+                now += Duration::from_secs(1);
+                if tracker.is_complete() {
                     break;
                 }
-                now += Duration::from_secs(1);
+                if queue.is_empty() {
+                    continue;
+                }
                 let chunk = queue.remove(pick % queue.len());
                 match report {
                     0 | 1 => {
@@ -280,7 +309,7 @@ mod tests {
                     }
                     2 => tracker.returned(chunk),
                     3 => {
-                        tracker.failed(chunk);
+                        tracker.failed(chunk, now);
                     }
                     4 => {
                         tracker.begun(&chunk, now);
@@ -328,11 +357,21 @@ mod tests {
     fn a_chunk_that_fails_every_try_is_given_up() {
         let mut tracker = Tracker::default();
         tracker.planned(1);
+        let mut now = Instant::now();
         for attempt in 1..=TRIES {
             let chunk = tracker.next().unwrap();
-            tracker.published(chunk.clone(), place(), Instant::now());
-            assert_eq!(tracker.failed(chunk), attempt < TRIES);
+            tracker.published(chunk.clone(), place(), now);
+            assert_eq!(tracker.failed(chunk, now), attempt < TRIES);
+            assert!(!tracker.has_next(), "it is not tried again at once");
+            now += attempt * TRY_AGAIN_AFTER;
+            if attempt < TRIES {
+                tracker.try_again(now);
+            }
         }
+        tracker.forgive();
+        let chunk = tracker.next().unwrap();
+        tracker.published(chunk.clone(), place(), now);
+        assert!(tracker.failed(chunk, now), "what made it fail is mended");
     }
 
     #[test]

@@ -147,7 +147,8 @@ impl Worker {
     }
 }
 
-/// A chunk's task ended: a broker that fails ends the worker, and so does an engine that stopped; a panic in one chunk was a bug, and ends it too.
+/// A chunk's task ended: a broker that fails ends the worker, and so does an engine that stopped; a panic in one chunk
+/// was a bug, and ends it too.
 fn settled(ended: Result<Result<(), WorkerError>, tokio::task::JoinError>) -> Result<(), WorkerError> {
     match ended {
         Ok(result) => result,

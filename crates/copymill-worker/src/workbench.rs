@@ -7,7 +7,7 @@ use std::{
 
 use anyhow::Context;
 use copymill_broker::{Broker, BrokerError, Consumer, Delivery, Message, Properties};
-use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event, later_version};
+use copymill_campaign::{CampaignState, ChunkJob, EVENTS_QUEUE, Event, inline_key, later_version};
 use copymill_engine::EngineError;
 use copymill_service::traces;
 use copymill_store::{Store, StoreError};
@@ -80,7 +80,12 @@ impl Workbench {
                 traces::follow(&span, delivery.properties.trace.as_deref());
                 self.take_chunk(job, delivery).instrument(span).await
             }
-            Err(_) => self.take_inline(delivery).await,
+            Err(_) => {
+                let key = delivery.properties.message_id.as_deref().map(inline_key).unwrap_or_default();
+                let span = tracing::debug_span!("inline_job", store.key = key);
+                traces::follow(&span, delivery.properties.trace.as_deref());
+                self.take_inline(delivery).instrument(span).await
+            }
         }
     }
 

@@ -23,6 +23,7 @@ struct State {
     uploads_begun: u64,
     /// Where objects are kept for the next server, if anywhere.
     folder: Option<Folder>,
+    ignores_if_match: bool,
 }
 
 #[derive(Clone)]
@@ -69,6 +70,11 @@ impl Buckets {
         self.state().objects.insert(key, Stored::new(body, None));
     }
 
+    /// Ignores `If-Match` from now on.
+    pub(super) fn ignore_if_match(&self) {
+        self.state().ignores_if_match = true;
+    }
+
     fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -88,6 +94,7 @@ impl State {
             return Err(s3_error!(PreconditionFailed));
         }
         match (if_match, current) {
+            _ if self.ignores_if_match => {}
             (Some(ETagCondition::ETag(expected)), Some(current)) if expected != *current => {
                 return Err(s3_error!(PreconditionFailed));
             }

@@ -17,6 +17,8 @@ pub enum S3Fault {
     Hang(Duration),
     /// The call takes effect; no answer for this long, then none at all.
     HangAfterEffect(Duration),
+    /// No answer, and the call takes effect after this long, as if it had been on its way: whoever sent it may be gone.
+    EffectAfter(Duration),
     /// The connection is closed without an answer.
     Reset,
 }
@@ -31,12 +33,27 @@ struct Placed {
     fault: S3Fault,
     calls: u32,
     fired: AtomicU32,
+    /// How calls ended that took effect later: statuses of HTTP.
+    later: Mutex<Vec<u16>>,
 }
 
 impl PlacedS3Fault {
     /// How many calls it failed so far.
     pub fn fired(&self) -> u32 {
         self.0.fired.load(Ordering::SeqCst)
+    }
+
+    /// How calls ended that took effect later: statuses of HTTP.
+    pub fn later(&self) -> Vec<u16> {
+        self.0.later.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) fn ended_later(&self, status: u16) {
+        self.0.later.lock().unwrap_or_else(PoisonError::into_inner).push(status);
+    }
+
+    pub(super) fn fault(&self) -> S3Fault {
+        self.0.fault
     }
 
     fn fires(&self, method: &Method, path: &str) -> bool {
@@ -53,14 +70,15 @@ pub(super) struct Faults(Arc<Mutex<Vec<PlacedS3Fault>>>);
 impl Faults {
     pub(super) fn place(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
         let path_part = path_part.to_owned();
-        let placed = Placed { method, path_part, fault, calls, fired: AtomicU32::new(0) };
+        let (fired, later) = (AtomicU32::new(0), Mutex::default());
+        let placed = Placed { method, path_part, fault, calls, fired, later };
         let placed = PlacedS3Fault(Arc::new(placed));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(placed.clone());
         placed
     }
 
-    pub(super) fn of(&self, method: &Method, path: &str) -> Option<S3Fault> {
+    pub(super) fn of(&self, method: &Method, path: &str) -> Option<PlacedS3Fault> {
         let placed = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        placed.iter().find(|fault| fault.fires(method, path)).map(|fault| fault.0.fault)
+        placed.iter().find(|fault| fault.fires(method, path)).cloned()
     }
 }

@@ -22,6 +22,9 @@ use bucket::Buckets;
 use faults::Faults;
 pub use faults::{PlacedS3Fault, S3Fault};
 
+/// A call that takes effect later may send so many bytes.
+const LATE_BYTES: usize = 16 << 20;
+
 /// The access key that the server takes.
 pub const ACCESS_KEY: &str = "copymill";
 /// Its secret.
@@ -66,6 +69,11 @@ impl S3Server {
         self.faults.place(method, path_part, fault, calls)
     }
 
+    /// Ignores `If-Match` from now on, as servers do that were written before S3 had it.
+    pub fn ignore_if_match(&self) {
+        self.buckets.ignore_if_match();
+    }
+
     /// The first object whose `bucket/key` holds a text.
     pub fn object(&self, key_part: &str) -> Option<bytes::Bytes> {
         self.buckets.find(key_part).map(|(_, body)| body)
@@ -104,7 +112,7 @@ async fn connection(socket: TcpStream, service: S3Service, faults: Faults) {
             let path = request.uri().path_and_query().map(ToString::to_string).unwrap_or_default();
             match faults.of(request.method(), &path) {
                 None => service.call(request.map(Body::from)).await.map_err(|_| Broken),
-                Some(fault) => fail(fault, service, request).await,
+                Some(fault) => fail(&fault, service, request).await,
             }
         }
     });
@@ -118,11 +126,11 @@ async fn connection(socket: TcpStream, service: S3Service, faults: Faults) {
 struct Broken;
 
 async fn fail(
-    fault: S3Fault,
+    placed: &PlacedS3Fault,
     service: S3Service,
     request: Request<Incoming>,
 ) -> Result<Response<Body>, Broken> {
-    match fault {
+    match placed.fault() {
         S3Fault::SlowDown => Ok(error(503, "SlowDown")),
         S3Fault::ErrorAfterEffect => {
             let _effect = service.call(request.map(Body::from)).await;
@@ -135,6 +143,19 @@ async fn fail(
         S3Fault::HangAfterEffect(time) => {
             let _effect = service.call(request.map(Body::from)).await;
             tokio::time::sleep(time).await;
+            Err(Broken)
+        }
+        S3Fault::EffectAfter(time) => {
+            let (head, body) = request.into_parts();
+            let body = Body::from(body).store_all_limited(LATE_BYTES).await.map_err(|_| Broken)?;
+            let (request, placed) = (Request::from_parts(head, Body::from(body)), placed.clone());
+            // Not a part of the connection, which its client may close.
+            let effect = tokio::spawn(async move {
+                tokio::time::sleep(time).await;
+                let answer = service.call(request).await;
+                placed.ended_later(answer.map_or(0, |answer| answer.status().as_u16()));
+            });
+            let _ended = effect.await;
             Err(Broken)
         }
         S3Fault::Reset => Err(Broken),

@@ -1,11 +1,17 @@
-//! What a client of AMQP 0-9-1 sends, cut into frames.
+//! What the two ends of an AMQP 0-9-1 connection send, cut into frames.
 
 /// `AMQP` and the version, before the first frame.
 const GREETING: usize = 8;
 /// Type, channel and length before a frame's content, and the byte that ends it.
 const AROUND: usize = 8;
+/// Where class and method of a frame are.
+const METHOD: std::ops::Range<usize> = 7..11;
 /// Class and method of `basic.ack`.
 const BASIC_ACK: [u8; 4] = [0, 60, 0, 80];
+/// Class and method of `basic.nack`, whose arguments are those of `basic.ack`.
+const BASIC_NACK: [u8; 4] = [0, 60, 0, 120];
+/// Class and method of `channel.open`.
+const CHANNEL_OPEN: [u8; 4] = [0, 20, 0, 10];
 
 /// Bytes of a connection that are no whole frame yet.
 #[derive(Default)]
@@ -15,6 +21,11 @@ pub(super) struct Frames {
 }
 
 impl Frames {
+    /// What a server sends, which does not greet.
+    pub(super) fn of_server() -> Self {
+        Self { is_greeted: true, ..Self::default() }
+    }
+
     pub(super) fn push(&mut self, bytes: &[u8]) {
         self.pending.extend_from_slice(bytes);
     }
@@ -37,7 +48,21 @@ impl Frames {
 
 /// Whether a frame acknowledges messages.
 pub(super) fn is_ack(frame: &[u8]) -> bool {
-    frame.first() == Some(&1) && frame.get(7..11) == Some(&BASIC_ACK)
+    is_method(frame, BASIC_ACK)
+}
+
+/// Whether a frame opens a channel.
+pub(super) fn opens_channel(frame: &[u8]) -> bool {
+    is_method(frame, CHANNEL_OPEN)
+}
+
+/// Makes a refusal of a confirmation.
+pub(super) fn refuse(confirmation: &mut [u8]) {
+    confirmation[METHOD].copy_from_slice(&BASIC_NACK);
+}
+
+fn is_method(frame: &[u8], method: [u8; 4]) -> bool {
+    frame.first() == Some(&1) && frame.get(METHOD) == Some(&method)
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::amqp_frames::{Frames, is_ack};
+use super::amqp_frames::{Frames, is_ack, opens_channel, refuse};
 use super::next_version::Later;
 
 /// What happens to connections.
@@ -39,6 +39,8 @@ struct Shared {
     /// Whether clients speak as a later version would.
     is_later: AtomicBool,
     extended: AtomicU64,
+    channels: AtomicU64,
+    confirms_to_refuse: AtomicU64,
 }
 
 struct State {
@@ -111,6 +113,21 @@ impl Proxy {
         self.shared.state().trap = Some(text.as_bytes().to_vec());
     }
 
+    /// Makes refusals of the next confirmations of the broker.
+    pub fn refuse_confirms(&self, count: u64) {
+        self.shared.confirms_to_refuse.store(count, Ordering::SeqCst);
+    }
+
+    /// Confirmations that are still to be refused.
+    pub fn confirms_to_refuse(&self) -> u64 {
+        self.shared.confirms_to_refuse.load(Ordering::SeqCst)
+    }
+
+    /// Channels that clients opened.
+    pub fn channels(&self) -> u64 {
+        self.shared.channels.load(Ordering::SeqCst)
+    }
+
     /// Adds a field that nobody knows to every message that clients publish from now on.
     pub fn speak_as_a_later_version(&self) {
         self.shared.is_later.store(true, Ordering::SeqCst);
@@ -176,6 +193,7 @@ impl Shared {
                     self.swallowed_acks.fetch_add(is_ack(&frame).into(), Ordering::SeqCst);
                     continue;
                 }
+                self.channels.fetch_add(opens_channel(&frame).into(), Ordering::SeqCst);
                 let (sent, is_extended) =
                     if is_later { later.pass(frame.clone()) } else { (vec![frame.clone()], false) };
                 self.extended.fetch_add(is_extended.into(), Ordering::SeqCst);
@@ -192,14 +210,28 @@ impl Shared {
     }
 
     fn to_client(&self, pair: &Arc<Pair>) {
+        let mut frames = Frames::of_server();
         pump(&pair.server, |bytes| {
-            if pair.is_lost.load(Ordering::SeqCst) {
-                self.swallowed_bytes.fetch_add(bytes.len() as u64, Ordering::SeqCst);
-                return Ok(());
+            frames.push(bytes);
+            while let Some(mut frame) = frames.next() {
+                if pair.is_lost.load(Ordering::SeqCst) {
+                    self.swallowed_bytes.fetch_add(frame.len() as u64, Ordering::SeqCst);
+                    continue;
+                }
+                if is_ack(&frame) && self.takes_refusal() {
+                    refuse(&mut frame);
+                }
+                (&pair.client).write_all(&frame)?;
             }
-            (&pair.client).write_all(bytes)
+            Ok(())
         });
         self.ended(pair);
+    }
+
+    /// Whether a confirmation is to be refused.
+    fn takes_refusal(&self) -> bool {
+        let left = |left: u64| left.checked_sub(1);
+        self.confirms_to_refuse.try_update(Ordering::SeqCst, Ordering::SeqCst, left).is_ok()
     }
 
     /// One end closed the connection. The other hears of it, unless the connection is lost.

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 #[derive(Clone)]
 pub struct Sink {
     port: u16,
-    bodies: Arc<Mutex<Vec<u8>>>,
+    bodies: Arc<Mutex<Vec<Vec<u8>>>>,
 }
 
 impl Sink {
@@ -17,7 +17,7 @@ impl Sink {
         let bodies = Arc::new(Mutex::new(Vec::new()));
         let kept = Arc::clone(&bodies);
         let port = serve(move |body| {
-            kept.lock().unwrap_or_else(PoisonError::into_inner).extend(body);
+            kept.lock().unwrap_or_else(PoisonError::into_inner).push(body);
             String::new()
         });
         Self { port, bodies }
@@ -30,8 +30,13 @@ impl Sink {
 
     /// Whether a text was in a body.
     pub fn got(&self, text: &str) -> bool {
-        let bodies = self.bodies.lock().unwrap_or_else(PoisonError::into_inner);
-        bodies.windows(text.len()).any(|window| window == text.as_bytes())
+        let holds = |body: &Vec<u8>| body.windows(text.len()).any(|window| window == text.as_bytes());
+        self.bodies().iter().any(holds)
+    }
+
+    /// All bodies, in the order in which they came.
+    pub fn bodies(&self) -> Vec<Vec<u8>> {
+        self.bodies.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

@@ -1,7 +1,8 @@
 //! A broker that goes away, even with everything it held, costs time and nothing else.
 
-use copymill_tests::Cluster;
-use copymill_tests::servers::RabbitMq;
+use copymill_broker::{Broker, BrokerSettings, DEAD_LETTER_QUEUE, RabbitBroker};
+use copymill_tests::servers::{RabbitMq, wait_until};
+use copymill_tests::{Admin, Cluster};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -33,4 +34,36 @@ fn a_broker_whose_data_is_lost_loses_no_message() {
         node.empty();
         node.start_again();
     });
+}
+
+/// Takes the first message of a queue and gives it back until the broker gives it up.
+async fn wear_out(url: String, queue: &str) {
+    let broker = RabbitBroker::connect(&BrokerSettings { url, ..BrokerSettings::default() }).await.unwrap();
+    let mut consumer = broker.consume(queue, 1).await.unwrap();
+    let mut taken = 0;
+    while broker.depth(DEAD_LETTER_QUEUE).await.unwrap() == 0 {
+        consumer.next().await.unwrap().unwrap().requeue().await.unwrap();
+        taken += 1;
+        assert!(taken < 100, "the limit of deliveries holds");
+    }
+}
+
+#[test]
+fn a_chunk_that_the_broker_gave_up_is_published_again_and_its_message_stays_among_the_dead_letters() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let admin = Admin::default();
+    let _scheduler = cluster.start("copymill-scheduler", "leading", &[admin.setting()]);
+    let id = cluster.submit();
+    cluster.wait_for(&id, "running", PATIENCE);
+    let queue = cluster.job_queue();
+    cluster.block_on(wear_out(cluster.broker().to_owned(), &queue));
+    let metric = |series: &str| admin.metric(&format!("copymill_scheduler_{series}"));
+    wait_until("the dead letter is counted", PATIENCE, || metric("dead_letters") == Some(1.0));
+    // A worker that finds an empty queue shows that the chunk is lost.
+    let _worker = cluster.scripted_worker(0, &[]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 40);
+    assert_eq!(metric("republished_chunks_total{reason=\"lost\"}"), Some(1.0));
+    let dead = cluster.copymill(&["dead-letters", "list"]).success().stdout;
+    assert!(dead.contains(&queue), "{dead}");
 }

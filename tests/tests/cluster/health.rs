@@ -2,50 +2,34 @@
 
 use std::time::Duration;
 
-use copymill_tests::Cluster;
 use copymill_tests::s3::S3Fault;
-use copymill_tests::servers::{RabbitMq, free_port, wait_until};
+use copymill_tests::servers::{RabbitMq, wait_until};
+use copymill_tests::{Admin, Cluster};
 use hyper::Method;
 use rustix::process::Signal;
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
-/// The answer to a path of an admin port: its status and its text.
-fn asked(port: u16, path: &str) -> (u16, String) {
-    match ureq::get(&format!("http://127.0.0.1:{port}{path}")).timeout(Duration::from_secs(30)).call() {
-        Ok(answer) | Err(ureq::Error::Status(_, answer)) => {
-            (answer.status(), answer.into_string().unwrap_or_default())
-        }
-        Err(error) => (0, error.to_string()),
-    }
-}
-
-fn status(port: u16, path: &str) -> u16 {
-    asked(port, path).0
-}
-
 #[test]
 fn a_broker_that_is_down_makes_programs_unready_and_restarts_none_of_them() {
     let mut node = RabbitMq::start();
     let cluster = Cluster::on(node.new_vhost(), EMAIL, recipients(60));
-    let ports = [free_port(), free_port()];
-    let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
-    let admin = |which: usize| [("COPYMILL_ADMIN__ADDRESS", addresses[which].as_str())];
-    let scheduler = cluster.start("copymill-scheduler", "leading", &admin(0));
-    let worker = cluster.start("scripted-worker", "waiting for chunks", &admin(1));
-    for port in ports {
-        wait_until("both are ready", PATIENCE, || status(port, "/readyz") == 200);
+    let admins = [Admin::default(), Admin::default()];
+    let scheduler = cluster.start("copymill-scheduler", "leading", &[admins[0].setting()]);
+    let worker = cluster.start("scripted-worker", "waiting for chunks", &[admins[1].setting()]);
+    for admin in &admins {
+        wait_until("both are ready", PATIENCE, || admin.status("/readyz") == 200);
     }
     node.stop();
-    for port in ports {
-        wait_until("neither is ready", PATIENCE, || status(port, "/readyz") == 503);
-        assert_eq!(asked(port, "/readyz").1, "there is no connection to the broker\n");
-        assert_eq!(status(port, "/healthz"), 200, "no restart would help");
+    for admin in &admins {
+        wait_until("neither is ready", PATIENCE, || admin.status("/readyz") == 503);
+        assert_eq!(admin.asked("/readyz").1, "there is no connection to the broker\n");
+        assert_eq!(admin.status("/healthz"), 200, "no restart would help");
     }
     node.start_again();
-    for port in ports {
-        wait_until("both are ready again", PATIENCE, || status(port, "/readyz") == 200);
-        let metrics = asked(port, "/metrics").1;
+    for admin in &admins {
+        wait_until("both are ready again", PATIENCE, || admin.status("/readyz") == 200);
+        let metrics = admin.asked("/metrics").1;
         assert!(metrics.contains("_broker_connected 1\n"), "{metrics}");
     }
     assert!(scheduler.is_running() && worker.is_running());
@@ -57,31 +41,27 @@ fn a_broker_that_is_down_makes_programs_unready_and_restarts_none_of_them() {
 #[test]
 fn a_store_that_gives_no_answer_makes_programs_unready_and_not_dead() {
     let cluster = Cluster::new(EMAIL, recipients(20));
-    let port = free_port();
-    let address = format!("127.0.0.1:{port}");
+    let admin = Admin::default();
     let standby = cluster.scheduler();
     standby.wait_for("leading", PATIENCE);
-    let _worker =
-        cluster.start("scripted-worker", "waiting for chunks", &[("COPYMILL_ADMIN__ADDRESS", &address)]);
-    wait_until("it is ready", PATIENCE, || status(port, "/readyz") == 200);
+    let _worker = cluster.start("scripted-worker", "waiting for chunks", &[admin.setting()]);
+    wait_until("it is ready", PATIENCE, || admin.status("/readyz") == 200);
     let placed = cluster.s3.fail(Method::HEAD, "/leader.json", S3Fault::Hang(Duration::from_secs(600)), 1);
-    assert_eq!(asked(port, "/readyz"), (503, "the store does not answer\n".into()));
+    assert_eq!(admin.asked("/readyz"), (503, "the store does not answer\n".into()));
     assert_eq!(placed.fired(), 1);
-    assert_eq!(status(port, "/healthz"), 200);
+    assert_eq!(admin.status("/healthz"), 200);
 }
 
 #[test]
 fn the_admin_port_is_read_and_nothing_else() {
     let cluster = Cluster::new("", "");
-    let port = free_port();
-    let address = format!("127.0.0.1:{port}");
-    let _scheduler =
-        cluster.start("copymill-scheduler", "standing by", &[("COPYMILL_ADMIN__ADDRESS", &address)]);
-    let (status, page) = asked(port, "/");
+    let admin = Admin::default();
+    let _scheduler = cluster.start("copymill-scheduler", "standing by", &[admin.setting()]);
+    let (status, page) = admin.asked("/");
     assert_eq!((status, page.as_str()), (404, "here are /healthz, /readyz and /metrics\n"));
-    let posted = ureq::post(&format!("http://127.0.0.1:{port}/metrics")).send_string("x");
+    let posted = ureq::post(&format!("http://{}/metrics", admin.setting().1)).send_string("x");
     assert!(matches!(posted, Err(ureq::Error::Status(405, _))), "{posted:?}");
-    let taken = cluster.run("copymill-scheduler", &[("COPYMILL_ADMIN__ADDRESS", &address)]);
+    let taken = cluster.run("copymill-scheduler", &[admin.setting()]);
     taken.fails(1, &["admin.address: 127.0.0.1:", "cannot be listened on; set another address, or `none`"]);
 }
 

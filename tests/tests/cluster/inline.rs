@@ -20,14 +20,14 @@ const FOREVER: Duration = Duration::from_secs(600);
 const ANSWERS: &str = "answers-of-a-test";
 
 /// Somebody who publishes jobs and reads answers.
-struct Producer<'a> {
+pub struct Producer<'a> {
     cluster: &'a Cluster,
     broker: RabbitBroker,
     answers: Box<dyn Consumer>,
 }
 
 impl<'a> Producer<'a> {
-    fn new(cluster: &'a Cluster) -> Self {
+    pub fn new(cluster: &'a Cluster) -> Self {
         let (broker, answers) = cluster.block_on(async {
             let url = cluster.broker().to_owned();
             let broker = RabbitBroker::connect(&BrokerSettings { url, ..Default::default() }).await.unwrap();
@@ -40,7 +40,10 @@ impl<'a> Producer<'a> {
     fn send(&self, message_id: Option<&str>, reply_to: Option<&str>, body: impl Into<Vec<u8>>) {
         let reply_to = reply_to.map(|queue| ReplyAddress { queue: queue.to_owned(), correlation_id: None });
         let message_id = message_id.map(str::to_owned);
-        let properties = Properties { message_id, reply_to, ..Properties::default() };
+        self.publish(Properties { message_id, reply_to, ..Properties::default() }, body);
+    }
+
+    pub fn publish(&self, properties: Properties, body: impl Into<Vec<u8>>) {
         let message = Message { body: body.into().into(), properties };
         self.cluster.block_on(self.broker.publish(&queue(self.cluster), message)).unwrap();
     }
@@ -81,14 +84,14 @@ fn inline_objects(cluster: &Cluster) -> Vec<String> {
 }
 
 /// The job of the example, with other rows.
-fn job(rows: Value) -> Value {
+pub fn job(rows: Value) -> Value {
     let text = std::fs::read_to_string(repository().join("examples/inline-jobs/job.json")).unwrap();
     let mut job: Value = serde_json::from_str(&text).unwrap();
     job["rows"] = rows;
     job
 }
 
-fn two_rows() -> Value {
+pub fn two_rows() -> Value {
     json!([
         { "id": "c-1", "first_name": "Ada", "last_category": "tents", "tier": "gold" },
         { "id": "c-2", "first_name": "Zoë", "last_category": "boots", "tier": "none" },

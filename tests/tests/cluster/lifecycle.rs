@@ -7,7 +7,7 @@ use copymill_campaign::{
 use std::time::{Duration, Instant};
 
 use copymill_tests::Cluster;
-use copymill_tests::servers::{RabbitMq, wait_until};
+use copymill_tests::servers::wait_until;
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -186,8 +186,8 @@ fn messages_that_are_no_jobs_go_to_the_dead_letters_and_stop_nobody() {
     let _programs = (cluster.scheduler(), cluster.worker());
     let id = cluster.submit();
     cluster.wait_for(&id, "completed", PATIENCE);
-    let queues = RabbitMq::shared().api("GET", "/api/queues?columns=name", None).unwrap();
-    let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs.demo.")).unwrap();
+    let queue = cluster.job_queue();
+    let jobs = queue.as_str();
     cluster.block_on(async {
         let url = cluster.broker().to_owned();
         let broker = RabbitBroker::connect(&BrokerSettings { url, ..Default::default() }).await.unwrap();

@@ -2,12 +2,15 @@
 
 use std::time::Duration;
 
-use copymill_tests::Cluster;
-use copymill_tests::servers::{Proxy, RabbitMq};
+use copymill_tests::servers::{Proxy, RabbitMq, wait_until};
+use copymill_tests::{Cluster, Program};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
-const ROWS: usize = 320;
+const ROWS: usize = 400;
+/// Few and small chunks at once, so that jobs of the old scheduler are soon used up.
+const SMALL: [(&str, &str); 2] =
+    [("COPYMILL_SCHEDULER__WINDOW", "3"), ("COPYMILL_SCHEDULER__CHUNK_TOKENS", "1680")];
 /// Messages come at some 20 a second; a gap of this length would be a stop.
 const GAP: Duration = Duration::from_secs(10);
 
@@ -31,24 +34,30 @@ fn workers_and_scheduler_are_replaced_one_by_one_by_a_later_version_while_a_camp
     let later = [slow[0], slow[1], slow[2], ("COPYMILL_BROKER__URL", through.as_str())];
     let start =
         |environment: &[(&str, &str)]| cluster.start("scripted-worker", "waiting for chunks", environment);
-    let scheduler = cluster.scheduler();
-    let old = [start(&slow), start(&slow)];
+    let scheduler = cluster.start("copymill-scheduler", "standing by", &SMALL);
+    let [first, second] = [start(&slow), start(&slow)];
     let id = cluster.submit();
     cluster.wait_for_messages(&id, 40, PATIENCE);
-    let mut new = Vec::new();
-    for worker in old {
-        new.push(start(&later));
+    let replaced = |worker: Program| {
+        let new = start(&later);
         let log = worker.stop(PATIENCE);
         assert!(log.contains("scripted-worker ends"), "it ends in order:\n{log}");
         let before = cluster.messages_of(&id);
         cluster.wait_for_messages(&id, before + 20, PATIENCE);
-    }
-    // The old scheduler has understood what new workers report; now a new one reads what the old one stored.
-    let next =
-        cluster.start("copymill-scheduler", "standing by", &[("COPYMILL_BROKER__URL", through.as_str())]);
+        new
+    };
+    // The old scheduler understands what a new worker reports.
+    let _first = replaced(first);
+    // A new one reads what the old one stored, and an old worker understands its jobs.
+    let next = [SMALL[0], SMALL[1], ("COPYMILL_BROKER__URL", through.as_str())];
+    let next = cluster.start("copymill-scheduler", "standing by", &next);
     let log = scheduler.stop(PATIENCE);
     assert!(log.contains("no longer leading"), "{log}");
     next.wait_for("leading a campaign", PATIENCE);
+    let begun = || second.log().matches("a chunk is begun").count();
+    let enough = begun() + 4;
+    wait_until("the old worker has jobs of the new scheduler", PATIENCE, || begun() >= enough);
+    let _second = replaced(second);
     assert!(cluster.messages_of(&id) < 2 * ROWS as u64, "the campaign still runs");
     cluster.wait_for(&id, "completed", PATIENCE);
     assert!(proxy.extended() > 20, "{} messages had a field more", proxy.extended());

@@ -91,3 +91,33 @@ fn a_leader_that_was_frozen_is_fenced_out_when_it_comes_back() {
     cluster.verify(&id, 240);
     assert!(frozen.is_running(), "it stands by again:\n{}", frozen.log());
 }
+
+/// A put of the leader is under way when it freezes, and arrives when another one has long led.
+fn late_put_is_refused(path_part: &str) {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let frozen = cluster.scheduler();
+    frozen.wait_for("leading", TAKEOVER);
+    let (second, _worker) = (cluster.scheduler(), cluster.scripted_worker(100, &[]));
+    let id = cluster.submit();
+    cluster.wait_for_messages(&id, 20, PATIENCE);
+    let placed = cluster.s3.fail(Method::PUT, path_part, S3Fault::EffectAfter(2 * TAKEOVER), 1);
+    wait_until("a put is under way", PATIENCE, || placed.fired() == 1);
+    frozen.signal(Signal::STOP);
+    second.wait_for("leading", TAKEOVER);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    wait_until("the put arrives", PATIENCE, || !placed.later().is_empty());
+    assert_eq!(placed.later(), [412], "its condition does not hold any more");
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+    assert!(second.is_running() && !second.log().contains("the lease was lost"), "{}", second.log());
+}
+
+#[test]
+fn a_state_that_a_frozen_leader_had_sent_is_refused_when_it_arrives_late() {
+    late_put_is_refused("/state.json");
+}
+
+#[test]
+fn a_renewal_that_a_frozen_leader_had_sent_is_refused_when_it_arrives_late() {
+    late_put_is_refused("/leader.json");
+}

@@ -2,7 +2,8 @@
 //! written to without it.
 
 use copymill_campaign::sha256_hex;
-use copymill_tests::{Cluster, Program};
+use copymill_tests::servers::wait_until;
+use copymill_tests::{Admin, Cluster, Program};
 use serde_json::Value;
 
 use crate::campaign::{EMAIL, PATIENCE};
@@ -111,20 +112,41 @@ fn planned_segments(cluster: &Cluster) -> (String, Program) {
 }
 
 #[test]
-fn a_list_that_cannot_be_read_stops_the_campaign_and_nobody_is_written_to() {
+fn a_list_that_cannot_be_read_holds_the_campaign_and_nobody_is_written_to_until_it_is_mended() {
     let whole = zstd::encode_all(list(&["ann@example.com"]).as_bytes(), 1).unwrap();
     for broken in [b"jane.doe@example.com\n".to_vec(), whole[..whole.len() - 9].to_vec()] {
         let cluster = cluster("");
         put(&cluster, LIST, list(&["ann@example.com"]));
-        let (id, _scheduler) = planned(&cluster);
+        let admin = Admin::default();
+        let id = cluster.submit();
+        let _scheduler = cluster.start("copymill-scheduler", "leading a campaign", &[admin.setting()]);
+        cluster.wait_for(&id, "running", PATIENCE);
         put(&cluster, LIST, broken);
         let worker = cluster.worker();
-        cluster.wait_for(&id, "failed", PATIENCE);
+        cluster.wait_for(&id, "held", PATIENCE);
         let said = cluster.copymill(&["status", &id]).success().stdout;
         assert!(said.contains("the suppression list s3://lists/unsubscribed"), "{said}");
+        assert!(said.contains(&format!("copymill resume {id}")), "{said}");
         assert!(!format!("{said}{}", worker.log()).contains("jane"), "an entry is in a message");
-        cluster.verify(&id, 0);
+        assert_eq!(cluster.messages_of(&id), 0);
+        let metric = |series: &str| admin.metric(&format!("copymill_scheduler_{series}"));
+        wait_until("who watches sees it", PATIENCE, || metric("campaigns{state=\"held\"}") == Some(1.0));
+        assert!(metric("republished_chunks_total{reason=\"failed\"}").is_some_and(|tries| tries >= 3.0));
         cluster.copymill(&["validate", "campaign.yaml"]).fails(64, &["suppression.list", LIST]);
+        // Resumed too early, it is held again.
+        cluster.copymill(&["resume", &id]).success();
+        cluster.wait_for(&id, "held", PATIENCE);
+        put(&cluster, LIST, list(&["ann@example.com", "eve@example.com"]));
+        cluster.copymill(&["resume", &id]).success();
+        cluster.wait_for(&id, "completed", PATIENCE);
+        cluster.verify(&id, 12);
+        for line in results(&cluster, &id) {
+            assert_eq!(
+                line["outcome"] == "suppressed",
+                [0, 4].contains(&line["row"].as_u64().unwrap()),
+                "{line}"
+            );
+        }
     }
 }
 

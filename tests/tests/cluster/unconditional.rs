@@ -1,4 +1,4 @@
-//! A store that ignores conditions without saying so.
+//! Stores that ignore conditions without saying so.
 
 use copymill_tests::Cluster;
 use copymill_tests::servers::Rclone;
@@ -18,4 +18,15 @@ fn programs_refuse_a_store_that_ignores_conditions_unless_they_are_told_to_bear_
     let scheduler = cluster.start("copymill-scheduler", "standing by", &environment);
     assert!(scheduler.log().contains("ignores conditions"), "{}", scheduler.log());
     scheduler.wait_for("leading", PATIENCE);
+}
+
+#[test]
+fn programs_refuse_a_store_that_honours_only_the_condition_that_an_object_is_absent() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    cluster.s3.ignore_if_match();
+    for name in ["copymill-scheduler", "scripted-worker"] {
+        cluster
+            .run(name, &[])
+            .fails(1, &["does not honour If-Match: of 8 writers", "store.unconditional: true"]);
+    }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::{Passage, Proxy, RabbitMq, wait_until};
-use copymill_tests::{Cluster, Program, Running, program};
+use copymill_tests::{Admin, Cluster, Program, Running, program};
 use hyper::Method;
 use rustix::process::Signal;
 
@@ -14,6 +14,8 @@ use crate::campaign::{EMAIL, PATIENCE, recipients};
 const FOREVER: Duration = Duration::from_secs(600);
 /// A chunk of a killed worker is running elsewhere within this.
 const ELSEWHERE: Duration = Duration::from_secs(15);
+/// Longer than a worker may be silent.
+const LONG_ANSWER_MS: u32 = 40_000;
 /// What a worker says that begins with a chunk.
 const BEGUN: &str = "a chunk is begun";
 /// Chunks of 90 rows, at 6,000 tokens a chunk.
@@ -83,11 +85,13 @@ fn run_elsewhere(through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(P
     wait_until("the worker has all chunks in its hands", PATIENCE, || {
         victim.log().matches(BEGUN).count() == CHUNKS
     });
-    let other = cluster.scripted_worker(0, &[]);
+    let admin = Admin::default();
+    let other = cluster.scripted_worker(0, &[admin.setting()]);
     assert!(!other.log().contains(BEGUN), "nothing is left for it");
     lose(victim);
     other.wait_for(BEGUN, ELSEWHERE);
     cluster.wait_for(&id, "completed", PATIENCE);
+    assert_eq!(admin.metric("copymill_worker_redeliveries_total"), Some(CHUNKS as f64));
     cluster.verify(&id, 180);
 }
 
@@ -110,7 +114,8 @@ fn the_chunks_of_a_worker_whose_machine_is_gone_run_elsewhere_within_15_s() {
 #[test]
 fn the_chunks_of_a_worker_that_stands_still_are_published_again() {
     let cluster = Cluster::new(EMAIL, recipients(60));
-    let scheduler = cluster.scheduler();
+    let admin = Admin::default();
+    let scheduler = cluster.start("copymill-scheduler", "standing by", &[admin.setting()]);
     // One chunk at a time, and for longer than a heartbeat may be late.
     let slow = [("COPYMILL_WORKER__CHUNKS_IN_HAND", "1"), ("SCRIPT_DELAY_MS", "600000")];
     let mute = Proxy::before(RabbitMq::shared().port());
@@ -124,6 +129,35 @@ fn the_chunks_of_a_worker_that_stands_still_are_published_again() {
     let _other = cluster.scripted_worker(0, &[]);
     cluster.wait_for(&id, "completed", PATIENCE);
     cluster.verify(&id, 120);
+    let republished =
+        |reason| admin.metric(&format!("copymill_scheduler_republished_chunks_total{{reason=\"{reason}\"}}"));
+    assert_eq!((republished("silent"), republished("lost")), (Some(1.0), Some(0.0)));
+}
+
+#[test]
+fn a_worker_that_decodes_for_long_is_heard_of_all_the_while() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let scheduler = cluster.scheduler();
+    let worker = cluster.scripted_worker(LONG_ANSWER_MS, &[("SCRIPT_SLOTS", "64")]);
+    let id = cluster.submit();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 40);
+    assert_eq!(worker.log().matches(BEGUN).count(), 1, "nobody took its chunk for lost:\n{}", worker.log());
+    assert!(!scheduler.log().contains("fell silent"), "{}", scheduler.log());
+}
+
+#[test]
+fn a_worker_asked_to_stop_finishes_what_fits_into_its_grace() {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let _scheduler = cluster.scheduler();
+    let leaving =
+        cluster.scripted_worker(3_000, &[("SCRIPT_SLOTS", "64"), ("COPYMILL_WORKER__GRACE_S", "60")]);
+    let id = cluster.submit();
+    leaving.wait_for(BEGUN, PATIENCE);
+    let log = leaving.stop(PATIENCE);
+    assert!(log.contains("result=\"done\"") && !log.contains("returned"), "{log}");
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 40);
 }
 
 #[test]

@@ -83,7 +83,7 @@ impl Campaigns {
     pub(super) fn tell_figures(&self, workers: &mut Workers) {
         let series = &self.desk.metrics.series;
         let states: Vec<CampaignState> = self.notes.values().map(|led| led.state.borrow().clone()).collect();
-        for state in STATES.iter().take(9) {
+        for state in STATES.iter().take(10) {
             let count = states.iter().filter(|found| state_word(found) == *state).count();
             series.campaigns.of([state]).set(count as i64);
         }

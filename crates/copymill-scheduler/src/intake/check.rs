@@ -83,8 +83,13 @@ pub(super) async fn check_by(path: &Path, places: &Places, rules: Rules<'_>) -> 
 impl Checked {
     /// An error about a key that only reading the audience or writing a prompt shows.
     pub(super) fn problem(&self, key: &str, message: impl Into<String>) -> anyhow::Error {
-        let problem = self.parsed.problem(key, message);
-        refuse(&problem.path.clone(), vec![problem])
+        self.refuse(vec![self.parsed.problem(key, message)])
+    }
+
+    /// An error about the campaign file.
+    pub(super) fn refuse(&self, problems: Vec<Problem>) -> anyhow::Error {
+        let path = problems.first().map(|problem| problem.path.clone()).unwrap_or_default();
+        refuse(&path, problems)
     }
 
     /// Folder for the output: the one that the command line names, or the campaign's own.

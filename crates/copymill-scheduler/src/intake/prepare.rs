@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use anyhow::Context;
-use copymill_campaign::{Accepted, CampaignId, SourcePin};
+use copymill_campaign::{Accepted, CampaignId, Problem, SourcePin};
 use copymill_content::{Content, Prompt};
 use copymill_suppression::CampaignList;
 use copymill_tokenizer::{PromptEncoder, TokenCount};
@@ -42,6 +42,9 @@ pub(crate) async fn prepare_by(path: &Path, places: &Places, rules: Rules<'_>) -
         .map_err(|error| checked.problem("audience.source", format!("{:#}", anyhow::Error::from(error))))?;
     if let Some((_, list)) = &checked.suppression {
         source.suppression = CampaignList::new(list.clone(), file, &source.columns);
+    }
+    if file.audience.merge.is_some() && !source.gaps.is_empty() {
+        return Err(checked.refuse(source.gaps.iter().map(|gap| problem_of(gap, &checked)).collect()));
     }
     let accepted = accepted(&checked, &source)?;
     let content = Content::new(&accepted).with_context(|| path.display().to_string()).or_user_error()?;
@@ -87,17 +90,10 @@ impl Prepared {
         Ok(records)
     }
 
-    /// What the user should know before the campaign runs, though it can: one sentence each.
+    /// What the user should know before the campaign runs, though it can: one sentence each. Where no merge fields are
+    /// listed, every column is one, and most are never placed: that one of them can be empty is no mistake.
     pub fn warnings(&self) -> Vec<String> {
-        let gap = |gap: &Gaps| {
-            let Gaps { column, rows, first } = gap;
-            let rows = if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") };
-            let message = format!(
-                "{rows} no {column}, the first in {first} of the audience, and there is no default: a message that places \
-                 [[{column}]] cannot be rendered for them; add `{column}` here, or leave it out of audience.merge"
-            );
-            self.checked.parsed.problem("audience.defaults", message).to_string()
-        };
+        let gap = |gap: &Gaps| problem_of(gap, &self.checked).to_string();
         let mut warnings: Vec<String> = self.source.gaps.iter().map(gap).collect();
         let context = self.checked.model.context();
         let estimate = self.first_prompt.filter(|count| count.estimated);
@@ -154,6 +150,16 @@ impl Prepared {
         let own = |text: &str| text.to_owned();
         Ok(usable.map(|values| self.content.prompt_values(&values).into_iter().map(own).collect()))
     }
+}
+
+/// What is wrong with a merge field that can be empty and has no default.
+fn problem_of(Gaps { column, rows, first }: &Gaps, checked: &Checked) -> Problem {
+    let rows = if *rows == 1 { "1 row has".to_owned() } else { format!("{rows} rows have") };
+    let message = format!(
+        "{rows} no {column}, the first in {first} of the audience, and there is no default: a message that places \
+         [[{column}]] cannot be rendered for them; add `{column}` here, or leave it out of audience.merge"
+    );
+    checked.parsed.problem("audience.defaults", message)
 }
 
 /// Rows among which one is looked for that can be used.

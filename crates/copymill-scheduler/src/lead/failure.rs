@@ -1,14 +1,15 @@
-//! Ending a campaign that cannot go on.
+//! Campaigns that cannot go on: they wait for somebody who mends what failed, or end.
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use anyhow::bail;
 use copymill_campaign::{
     Action, BROADCAST_TOPIC, CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult, Order,
 };
 
 use super::{
     Ended, Leader,
-    stage::{Output, read_output},
+    stage::{Output, Stage, read_output},
 };
 use crate::{
     finish::{self, REMADE},
@@ -17,6 +18,29 @@ use crate::{
 };
 
 impl Leader {
+    /// Holds a campaign whose chunk no worker can finish until somebody resumes it: what is outside of it failed, such as
+    /// a suppression list that cannot be read. Where nobody gives orders, the campaign ends.
+    pub(super) async fn hold(&self, state: &mut StateFile, why: String) -> anyhow::Result<()> {
+        if !self.is_attended {
+            bail!(why);
+        }
+        if state.state.held.is_some() {
+            return Ok(());
+        }
+        tracing::error!(campaign = %self.campaign.id, error = why, "the campaign is held until it is resumed");
+        state.state.paused = true;
+        state.state.held = Some(why);
+        state.save(&self.lease).await
+    }
+
+    /// Lets a campaign go on that was paused or held; what failed before is tried anew.
+    pub(super) fn resume(&self, stage: &mut Stage, state: &mut StateFile) {
+        state.state.paused = false;
+        if state.state.held.take().is_some() {
+            stage.tracker.forgive();
+        }
+    }
+
     /// Ends the campaign as failed, for a reason that people read, with a manifest of what is there.
     pub async fn fail(&self, why: &anyhow::Error) -> anyhow::Result<Ended> {
         let mut state = StateFile::open(self.store.clone(), &self.keys).await?;

@@ -10,7 +10,7 @@ use crate::state_file::StateFile;
 impl Leader {
     /// Rows of a pilot that was not approved yet; none where nothing waits for one.
     pub(super) fn pilot(&self, state: &StateFile) -> Option<u64> {
-        self.campaign.file.pilot.filter(|_| self.holds_pilots && !state.state.approved)
+        self.campaign.file.pilot.filter(|_| self.is_attended && !state.state.approved)
     }
 
     /// Moves on to the next phase where everything that it waits for is there.

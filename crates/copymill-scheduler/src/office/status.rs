@@ -32,6 +32,7 @@ impl CampaignStatus {
             "campaign": accepted.file.campaign,
             "state": self.word(),
             "failure": state.failure,
+            "held": state.held,
             "messages": self.messages(),
             "outcomes": state.totals.outcomes,
             "tokens": state.totals.tokens,
@@ -49,6 +50,7 @@ impl CampaignStatus {
 /// Where a campaign in a state stands, in one word.
 pub(crate) fn state_word(state: &CampaignState) -> &'static str {
     match state {
+        state if state.held.is_some() && !state.cancelling => "held",
         state if state.reworking.is_some() => "retrying",
         state if state.phase.is_terminal() => state.phase.as_str(),
         state if state.cancelling => "cancelling",

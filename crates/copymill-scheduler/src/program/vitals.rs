@@ -74,9 +74,7 @@ impl Vitals {
 #[async_trait]
 impl admin::Vitals for Known {
     fn stuck(&self) -> Option<String> {
-        let standing = self.metrics.since_turn()?;
-        (standing > LOOP_TURNS_WITHIN)
-            .then(|| format!("the leader's loop has not turned for {} s", standing.as_secs()))
+        stands_still(self.metrics.since_turn()?)
     }
 
     async fn unready(&self) -> Option<String> {
@@ -94,5 +92,29 @@ impl admin::Vitals for Known {
             self.metrics.link(broker.link_state());
         }
         self.metrics.series.render()
+    }
+}
+
+/// What is wrong with a leader whose loop last turned so long ago.
+fn stands_still(standing: Duration) -> Option<String> {
+    (standing > LOOP_TURNS_WITHIN)
+        .then(|| format!("the leader's loop has not turned for {} s", standing.as_secs()))
+}
+
+#[cfg(test)]
+mod tests {
+    use copymill_service::admin::Vitals;
+
+    use super::*;
+
+    #[test]
+    fn only_a_leader_whose_loop_stands_still_is_stuck() {
+        let known = Known::default();
+        assert_eq!(known.stuck(), None, "who stands by has no loop");
+        known.metrics.turn();
+        assert_eq!(known.stuck(), None);
+        assert_eq!(stands_still(LOOP_TURNS_WITHIN), None);
+        let stuck = stands_still(LOOP_TURNS_WITHIN + Duration::from_secs(1));
+        assert_eq!(stuck.as_deref(), Some("the leader's loop has not turned for 901 s"));
     }
 }

@@ -71,7 +71,7 @@ pub(crate) async fn execute(work: Work, progress: watch::Sender<CampaignState>) 
         campaign,
         lease: lease.clone(),
         window,
-        holds_pilots: false,
+        is_attended: false,
         chunk_tokens,
         metrics: Arc::default(),
     };

@@ -18,7 +18,7 @@ use crate::{
 /// Reads the campaign file and everything that it names: the audience, the kind, the prompt, the model's header. Each
 /// problem has its file, line, column and key, and the near miss where there is one. Where nothing is wrong, it says
 /// what a run would do, how many tokens the first prompt has (estimated where only the loaded model can count them), and
-/// in how many rows a merge field without a default is empty.
+/// in how many rows a merge field without a default is empty, which is a problem where `audience.merge` lists it.
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill validate campaign.yaml")]
 pub(crate) struct Validate {

@@ -13,9 +13,9 @@ use crate::{exit::Exit, output};
 const PATIENCE: Duration = Duration::from_secs(20);
 const LOOK_EVERY: Duration = Duration::from_millis(300);
 
-/// Hold a campaign: what is being generated is finished, nothing more is begun
+/// Pause a campaign: what is being generated is finished, nothing more is begun
 ///
-/// The campaign goes on with `copymill resume`, from where it stands, however long it was held.
+/// The campaign goes on with `copymill resume`, from where it stands, however long it rested.
 #[derive(Args)]
 #[command(after_help = "Example:\n  copymill pause spring-sale")]
 pub(crate) struct Pause {
@@ -23,7 +23,7 @@ pub(crate) struct Pause {
     target: Target,
 }
 
-/// Go on with a campaign that is held
+/// Go on with a campaign that is paused or held
 ///
 /// Nothing that was generated before is generated again.
 #[derive(Args)]

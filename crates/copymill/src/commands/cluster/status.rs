@@ -102,6 +102,10 @@ fn describe(campaign: &CampaignStatus) {
         ("accepted", accepted.accepted_at.clone()),
     ];
     lines.extend(state.failure.clone().map(|failure| ("failure", failure)));
+    lines.extend(state.held.clone().map(|why| ("held", why)));
+    lines.extend(
+        state.held.is_some().then(|| ("then", format!("mend that, then `copymill resume {}`", accepted.id))),
+    );
     for (name, text) in lines {
         output::line(item(name, NAMES, text));
     }
