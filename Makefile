@@ -12,8 +12,9 @@ SHELL := bash
 .DEFAULT_GOAL := build
 .PHONY: demo cluster cluster-down test test-images check build setup bench bench-cluster
 
-# Most tests of a cluster wait for what programs do by the clock, so that twice as many as cores run at once.
-TEST_THREADS := $(shell echo $$((2 * $$(nproc))))
+TEST := cargo test --release --locked --workspace
+# Clusters that run at once: their tests mostly wait for what programs do by the clock.
+CLUSTERS := $(shell echo $$((2 * $$(nproc))))
 
 # Runs a command, saying before what it does and after how long it took.
 step = @started=$$SECONDS; echo "==> $(1)"; $(2); echo "==> done in $$((SECONDS - started)) s"
@@ -42,7 +43,9 @@ test: build
 	$(call step,tests of the chart,.venv/bin/python -m unittest discover -q -s helm/tests)
 	$(call step,tests of images and compose,(cd deploy/docker/tests && .venv/bin/python -m unittest -q test_facts test_compose test_executor test_sbom))
 	$(call step,tests of the scaling simulator,.venv/bin/python -m unittest discover -q -s tests/scaling)
-	$(call step,tests,RUST_TEST_THREADS=$(TEST_THREADS) cargo test --release --locked --workspace)
+	$(call step,tests of crates and of the command line,$(TEST) --lib --bins --test '[!c]*')
+	$(call step,tests of clusters,$(TEST) --test cluster -- --test-threads $(CLUSTERS))
+	$(call step,tests in documentation,$(TEST) --doc)
 
 test-images: build
 	$(call step,test tools,deploy/docker/tests/setup.sh)

@@ -64,10 +64,14 @@ impl Cluster {
     /// The queue of the only model that programs have asked for on this virtual host of the shared node.
     pub fn job_queue(&self) -> String {
         let vhost = self.broker.rsplit('/').next().unwrap_or_default();
-        let queues = RabbitMq::shared().api("GET", &format!("/api/queues/{vhost}?columns=name"), None);
-        let queues = queues.expect("the shared node answers");
-        let jobs = queues.split('"').find(|name| name.starts_with("copymill.jobs."));
-        jobs.expect("a program has declared a model's queue").to_owned()
+        let mut found = None;
+        wait_until("a program has declared its model's queue", START, || {
+            let queues = RabbitMq::shared().api("GET", &format!("/api/queues/{vhost}?columns=name"), None);
+            let queues = queues.unwrap_or_default();
+            found = queues.split('"').find(|name| name.starts_with("copymill.jobs.")).map(str::to_owned);
+            found.is_some()
+        });
+        found.unwrap_or_default()
     }
 
     /// The store that all programs use.
@@ -219,6 +223,15 @@ impl Program {
     /// Where it logs.
     pub fn log_path(&self) -> &Path {
         &self.log
+    }
+
+    /// Where a scheduler serves HTTP that was told to on a free port.
+    pub fn http_url(&self) -> String {
+        const SAYS: &str = "serving HTTP address=";
+        self.wait_for(SAYS, START);
+        let log = self.log();
+        let address = log.split(SAYS).nth(1).and_then(|rest| rest.split_whitespace().next());
+        format!("http://{}", address.expect("it names the address"))
     }
 
     /// Waits until it logs something.

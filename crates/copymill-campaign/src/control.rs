@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::{CampaignId, ChunkId, ChunkJob, ChunkKind, ModelPin};
+use crate::{CampaignId, ChunkId, ChunkJob, ChunkKind, ModelPin, version};
 
 /// Where the leader is told what to do.
 pub const CONTROL_QUEUE: &str = "copymill.control";
@@ -40,10 +40,25 @@ pub enum Action {
     RetryRejected,
 }
 
+impl Action {
+    /// The word that messages use.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::Submitted => "submitted",
+            Self::Pause => "pause",
+            Self::Resume => "resume",
+            Self::Cancel => "cancel",
+            Self::Approve => "approve",
+            Self::RetryRejected => "retry_rejected",
+        }
+    }
+}
+
 /// What a worker says every few seconds.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Heartbeat {
     /// Version of the format: 1.
+    #[serde(deserialize_with = "version::of_object")]
     pub v: u32,
     /// The worker: its host and process.
     pub worker: String,

@@ -4,7 +4,7 @@ use indexmap::IndexMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::CampaignId;
+use crate::{CampaignId, version};
 
 /// Alternatives of one message at most.
 pub const VARIANTS_MAX: u32 = 16;
@@ -287,6 +287,7 @@ impl Default for Sampling {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Accepted {
     /// Version of the format: 1.
+    #[serde(deserialize_with = "version::of_object")]
     pub v: u32,
     /// The campaign's id.
     pub id: CampaignId,

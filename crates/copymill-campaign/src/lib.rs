@@ -20,6 +20,7 @@ mod split;
 mod state;
 mod user_error;
 mod validate;
+mod version;
 
 pub use audience::is_merge_name;
 pub use chunk::{ChunkHeader, ChunkId, ChunkKind};
@@ -40,7 +41,7 @@ pub use lines::{
     encode_input, sha256_hex,
 };
 pub use manifest::{Manifest, ManifestObject, OutcomeCounts, Totals};
-pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue, later_version, model_label};
+pub use message::{ChunkJob, ChunkResult, EVENTS_QUEUE, Event, jobs_queue, model_label};
 pub use outcome::{Outcome, ROW_CODES, Reason};
 pub use row::{InputRow, RowStatus};
 pub use seed::seed_for;
@@ -52,3 +53,4 @@ pub use validate::{
     inline_campaign_schema, inline_job_schema, inspect_campaign, nearest, parse_campaign,
     parse_inline_campaign,
 };
+pub use version::{LaterFields, later_version};

@@ -5,14 +5,16 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::{
-    CampaignId, CampaignPhase, ModelPin, Outcome, TokenUse,
+    CampaignId, CampaignPhase, LaterFields, ModelPin, Outcome, TokenUse,
     keys::{first, is_first},
+    version,
 };
 
 /// `manifest.json`: exactly what it names is in force.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Manifest {
     /// Version of the format: 1.
+    #[serde(deserialize_with = "version::of_object")]
     pub v: u32,
     /// The campaign.
     pub campaign: CampaignId,
@@ -44,6 +46,9 @@ pub struct Manifest {
     pub finished_at: String,
     /// Seconds that processes worked on it: pauses between runs are not counted.
     pub active_s: f64,
+    /// Fields that a later program wrote.
+    #[serde(flatten)]
+    pub later: LaterFields,
 }
 
 /// An object in force.

@@ -118,13 +118,6 @@ pub struct ChunkResult {
 /// Where workers tell the leader what they did.
 pub const EVENTS_QUEUE: &str = "copymill.events";
 
-/// Why a message is left to later programs; none where its version is this program's.
-pub fn later_version(what: &str, version: u32) -> Option<String> {
-    (version != 1).then(|| {
-        format!("this {what} has version {version}, and this program understands 1: it is for a later one")
-    })
-}
-
 /// Characters of a model's name in names of queues and in metrics at most; with an adapter, of either.
 const LABEL_CHARS: usize = 40;
 const LABEL_CHARS_WITH_ADAPTER: (usize, usize) = (24, 15);

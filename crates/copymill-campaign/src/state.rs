@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::Totals;
+use crate::{LaterFields, Totals, version};
 
 /// Where a campaign stands: `accepted → planning → (pilot → awaiting_approval →) running → finishing → completed`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -54,6 +54,7 @@ impl CampaignPhase {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CampaignState {
     /// Version of the format: 1.
+    #[serde(deserialize_with = "version::of_object")]
     pub v: u32,
     /// Where the campaign stands.
     pub phase: CampaignPhase,
@@ -93,6 +94,9 @@ pub struct CampaignState {
     pub totals: Totals,
     /// Seconds that processes worked on it.
     pub active_s: f64,
+    /// Fields that a later program wrote.
+    #[serde(flatten)]
+    pub later: LaterFields,
 }
 
 /// A transition that the state machine refuses.
@@ -126,6 +130,7 @@ impl CampaignState {
             chunks_done: 0,
             totals: Totals::default(),
             active_s: 0.0,
+            later: LaterFields::new(),
         }
     }
 
@@ -134,7 +139,12 @@ impl CampaignState {
         self.phase.is_terminal() && self.reworking.is_none()
     }
 
-    /// Moves on to another state.
+    /// Goes on after a pause, or after what held it was mended.
+    pub fn resume(&mut self) {
+        (self.paused, self.held) = (false, None);
+    }
+
+    /// Moves on to another state. Nothing holds what is over.
     pub fn advance(&mut self, to: CampaignPhase) -> Result<(), TransitionError> {
         use CampaignPhase::{
             Accepted, AwaitingApproval, Cancelled, Completed, Failed, Finishing, Pilot, Planning, Running,
@@ -152,6 +162,9 @@ impl CampaignState {
             return Err(TransitionError { from: self.phase, to });
         }
         self.phase = to;
+        if to.is_terminal() {
+            self.resume();
+        }
         Ok(())
     }
 }
@@ -175,13 +188,19 @@ mod tests {
                 assert!(!(from.is_terminal() && moved), "{from:?} → {to:?}");
             }
         }
-        let mut state = CampaignState::accepted();
+        let mut state = CampaignState {
+            paused: true,
+            held: Some("the list cannot be read".into()),
+            ..CampaignState::accepted()
+        };
         assert!(state.advance(Running).is_err(), "planning must not be skipped");
         for to in [Planning, Pilot, AwaitingApproval, Running, Finishing, Completed] {
             if to == AwaitingApproval {
                 assert!(state.advance(Running).is_err(), "nobody approved it");
             }
+            assert!(state.paused && state.held.is_some());
             state.advance(to).unwrap();
         }
+        assert!(!state.paused && state.held.is_none(), "nothing holds what is over");
     }
 }

@@ -11,13 +11,13 @@ use std::{
 };
 
 use anyhow::Context;
-use copymill_broker::{Broker, BrokerError, Delivery};
+use copymill_broker::{Broker, Delivery};
 use copymill_campaign::{
     ACTIVE_PREFIX, CONTROL_QUEUE, CampaignId, CampaignKeys, CampaignState, EVENTS_QUEUE, Event,
     HEARTBEATS_TOPIC, Heartbeat, ModelPin, Order, jobs_queue, later_version,
 };
 use copymill_service::{Shutdown, traces};
-use copymill_store::{Store, StoreError};
+use copymill_store::Store;
 use copymill_suppression::Lists;
 use tokio::{
     sync::{mpsc, watch},
@@ -29,8 +29,8 @@ use tracing::Instrument;
 use crate::{
     demand::Assumptions,
     intake::load,
-    lead::{Ended, Leader, Note, Notes, Signals},
-    lease::{Lease, LeaseError},
+    lead::{Begun, Ended, Leader, Note, Notes, Signals, passes},
+    lease::Lease,
     metrics::SchedulerMetrics,
     office::active,
     source::Source,
@@ -177,7 +177,7 @@ impl Campaigns {
         for id in active(self.desk.store.as_ref()).await? {
             // One that cannot be read holds up no other.
             if let Err(error) = self.begin(&id).await {
-                tracing::warn!(campaign = %id, error = format!("{error:#}"), "a campaign cannot be led; trying again");
+                tracing::warn!(campaign.id = %id, error = format!("{error:#}"), "a campaign cannot be led; trying again");
                 self.later.insert(id, Instant::now() + TRY_AGAIN_AFTER);
             }
         }
@@ -217,7 +217,7 @@ impl Campaigns {
         self.seen_models.insert(jobs_queue(&campaign.model), campaign.model.clone());
         self.notes.insert(id.clone(), Led { campaign: campaign.clone(), notes, state, share, counted });
         let (id, draining, desk) = (id.clone(), self.draining.clone(), self.desk.clone());
-        tracing::info!(campaign = %id, name = campaign.file.campaign, "leading a campaign");
+        tracing::info!(campaign.id = %id, campaign.name = campaign.file.campaign, "leading a campaign");
         self.led.spawn(async move { (id, lead_one(leader, (notes_taken, progress), draining, &desk).await) });
         Ok(())
     }
@@ -227,10 +227,10 @@ impl Campaigns {
         match ended {
             Ok(ended) => {
                 self.count_end(ended);
-                tracing::info!(campaign = %id, ?ended, "a campaign is no longer led");
+                tracing::info!(campaign.id = %id, ?ended, "a campaign is no longer led");
             }
             Err(error) => {
-                tracing::warn!(campaign = %id, error = format!("{error:#}"), "leading a campaign failed; trying again");
+                tracing::warn!(campaign.id = %id, error = format!("{error:#}"), "leading a campaign failed; trying again");
                 self.later.insert(id, Instant::now() + TRY_AGAIN_AFTER);
             }
         }
@@ -257,7 +257,7 @@ impl Campaigns {
             return give_up(delivery, &reason).await;
         }
         let (campaign, action) = (&order.campaign, order.action);
-        let span = tracing::debug_span!("order", campaign.id = %campaign, order.action = ?action);
+        let span = tracing::debug_span!("order", campaign.id = %campaign, order.action = action.as_str());
         traces::follow(&span, delivery.properties.trace.as_deref());
         self.follow(order, delivery).instrument(span).await
     }
@@ -268,7 +268,7 @@ impl Campaigns {
         match self.begin(&order.campaign).await {
             Ok(()) => self.tell(&order.campaign, Note::Order(order.action, delivery)).await,
             Err(error) if passes(&error) => {
-                tracing::warn!(campaign = %order.campaign, error = format!("{error:#}"), "an order waits for the store");
+                tracing::warn!(campaign.id = %order.campaign, error = format!("{error:#}"), "an order waits for the store");
                 self.waiting_orders.push((order, delivery));
                 Ok(())
             }
@@ -335,8 +335,12 @@ async fn lead_one(
         if let Some(ended) = leader.rework(&mut notes, &mut signals).await? {
             return Ok(ended);
         }
-        let source = Source::fetch(store.as_ref(), &leader.campaign, &desk.scratch, &desk.lists).await?;
-        leader.lead(source, &mut notes, &mut signals).await
+        let suppression = match leader.begin(&desk.lists, &mut notes, &mut signals).await? {
+            Begun::With(list) => list,
+            Begun::Ended(ended) => return Ok(ended),
+        };
+        let source = Source::fetch(store.as_ref(), &leader.campaign, &desk.scratch).await?;
+        leader.lead(Source { suppression, ..source }, &mut notes, &mut signals).await
     };
     let ended = match led.await {
         Ok(ended) => ended,
@@ -347,13 +351,6 @@ async fn lead_one(
         store.delete(&mark).await?;
     }
     Ok(ended)
-}
-
-/// Whether another try may succeed: what failed is outside of the campaign.
-fn passes(error: &anyhow::Error) -> bool {
-    error
-        .chain()
-        .any(|cause| cause.is::<StoreError>() || cause.is::<BrokerError>() || cause.is::<LeaseError>())
 }
 
 async fn settle(note: Note) -> anyhow::Result<()> {

@@ -5,8 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use anyhow::bail;
 use bytes::Bytes;
 use copymill_campaign::{
-    CampaignPhase, ChunkId, ChunkKind, ChunkResult, Manifest, ManifestObject, OutcomeCounts, Totals,
-    sha256_hex,
+    CampaignPhase, ChunkId, ChunkKind, ChunkResult, LaterFields, Manifest, ManifestObject, OutcomeCounts,
+    Totals, sha256_hex,
 };
 use copymill_store::{Condition, Put};
 
@@ -117,6 +117,7 @@ async fn manifest(
         accepted_at: campaign.accepted_at.clone(),
         finished_at: jiff::Timestamp::now().to_string(),
         active_s: state.state.active_s,
+        later: LaterFields::new(),
     })
 }
 

@@ -34,6 +34,8 @@ use refusal::Refusal;
 
 /// Campaigns that are checked at once: each reads its audience once, which takes a core and scratch space.
 const CHECKED_AT_ONCE: usize = 2;
+/// What paths of the API begin with; probes are in no trace.
+const API: &str = "/v1/";
 /// How long answers may go on that are under way when the process is asked to stop.
 const LEAVING: Duration = Duration::from_secs(10);
 
@@ -104,34 +106,45 @@ fn router(port: Arc<Port>) -> Router {
         })
         // Each body has its own limit where it is read.
         .layer(DefaultBodyLimit::disable())
-        .layer(middleware::from_fn_with_state(port.clone(), observe))
+        .layer(middleware::from_fn_with_state(port.clone(), count))
         .with_state(port)
 }
 
-/// Counts answers by class of status, and goes on with the trace of whoever asks.
-async fn observe(
+/// Counts answers by class of status.
+async fn count(
     State(port): State<Arc<Port>>,
     route: Option<MatchedPath>,
     request: Request,
     next: Next,
 ) -> Response {
-    let (began, route) = (Instant::now(), route.as_ref().map_or("none", MatchedPath::as_str));
-    let (method, path) = (request.method().clone(), request.uri().path().to_owned());
-    let span = tracing::debug_span!("request", http.request.method = %method, http.route = route, http.response.status_code = Empty);
-    traces::follow(&span, request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()));
-    let response = next.run(request).instrument(span.clone()).await;
-    let status = response.status().as_u16();
-    span.record("http.response.status_code", status);
-    span.in_scope(|| {
-        tracing::debug!(%method, ?path, status, seconds = began.elapsed().as_secs_f64(), "a request is answered");
-    });
-    let class = match status {
+    let response = match route {
+        Some(route) if route.as_str().starts_with(API) => traced(route.as_str(), request, next).await,
+        _ => next.run(request).await,
+    };
+    let class = match response.status().as_u16() {
         ..300 => "2xx",
         300..400 => "3xx",
         400..500 => "4xx",
         _ => "5xx",
     };
     port.metrics.series.http_requests_total.of([class]).inc();
+    response
+}
+
+/// Answers a request as a part of the trace of whoever asks. Its path is its client's words, and stays out of it.
+async fn traced(route: &str, request: Request, next: Next) -> Response {
+    let (began, method) = (Instant::now(), request.method().clone());
+    let span = tracing::debug_span!(
+        "request",
+        http.request.method = %method,
+        http.route = route,
+        http.response.status_code = Empty
+    );
+    traces::follow(&span, request.headers().get("traceparent").and_then(|trace| trace.to_str().ok()));
+    let response = next.run(request).instrument(span.clone()).await;
+    let (status, seconds) = (response.status().as_u16(), began.elapsed().as_secs_f64());
+    span.record("http.response.status_code", status);
+    tracing::debug!(parent: &span, %method, route, status, seconds, "a request is answered");
     response
 }
 

@@ -1,6 +1,7 @@
 //! Leading one campaign: cut, publish as the window allows, follow what workers report, until every chunk is done.
 
 mod failure;
+mod hold;
 mod mend;
 mod notes;
 mod pace;
@@ -24,13 +25,20 @@ use copymill_store::Store;
 use tokio::sync::watch;
 use tracing::Instrument;
 
+pub(crate) use hold::{Begun, passes};
 pub use notes::{Note, Notes};
 use pace::Pace;
 use stage::Stage;
 
 use crate::{
-    finish, lease::Lease, metrics::SchedulerMetrics, plan, source::Source, state_file::StateFile,
-    tracker::Tracker, window::Member,
+    finish,
+    lease::Lease,
+    metrics::SchedulerMetrics,
+    plan,
+    source::Source,
+    state_file::StateFile,
+    tracker::{Failure, Tracker},
+    window::Member,
 };
 
 const TICK: Duration = Duration::from_millis(200);
@@ -134,7 +142,7 @@ impl Leader {
             && let Some(chunks) =
                 pilot::chunks_of_pilot(self.store.as_ref(), &self.keys, rows, from.chunk).await?
         {
-            stage.tracker.hold_after(chunks);
+            stage.tracker.limit_to(chunks);
         }
         match self.run_stage(&mut stage, notes, &mut state, signals).await? {
             StageEnd::Complete => {}
@@ -197,7 +205,7 @@ impl Leader {
                 _ = tick.tick() => {
                     state.save_if_due(&self.lease).await?;
                     stage.tracker.try_again(Instant::now());
-                    stage.look_for_silent(&self.window, &self.metrics);
+                    stage.look_for_silent(self);
                     self.keep_pace(pace.as_mut(), state);
                 }
             }
@@ -217,7 +225,7 @@ impl Leader {
             stage.cut_all = true;
             (&mut stage.cutting).await.context("planning ended unexpectedly")??;
             if self.pilot(state).is_some() && !stage.tracker.has_limit() {
-                stage.tracker.hold_after(stage.tracker.planned_count());
+                stage.tracker.limit_to(stage.tracker.planned_count());
             }
             return Ok(());
         };
@@ -232,7 +240,7 @@ impl Leader {
         match stage.kind {
             ChunkKind::Messages => {
                 if self.pilot(state).is_some_and(|pilot| pilot <= rows.1) && !stage.tracker.has_limit() {
-                    stage.tracker.hold_after(chunk.index + 1);
+                    stage.tracker.limit_to(chunk.index + 1);
                 }
                 state.state.rows_planned = rows.1;
                 state.state.chunks_planned = stage.tracker.count();
@@ -259,9 +267,16 @@ impl Leader {
             Note::Order(action, delivery) => {
                 match action {
                     Action::Pause => state.state.paused = true,
-                    Action::Resume => self.resume(stage, state),
+                    Action::Resume => {
+                        state.state.resume();
+                        stage.tracker.forgive();
+                    }
                     Action::Cancel => state.state.cancelling = true,
-                    Action::Approve => self.approve(stage, state)?,
+                    Action::Approve => {
+                        if self.approve(state)? {
+                            stage.tracker.release();
+                        }
+                    }
                     // Rework that was asked for begins when nothing else is done about the campaign.
                     Action::Submitted | Action::RetryRejected => {}
                 }
@@ -277,7 +292,7 @@ impl Leader {
                 Ok(())
             }
             Note::Idle => {
-                stage.publish_lost(Instant::now().checked_sub(LOST_AFTER), &self.metrics);
+                stage.publish_lost(Instant::now().checked_sub(LOST_AFTER), self);
                 Ok(())
             }
         }
@@ -293,10 +308,11 @@ impl Leader {
             }
             Event::Split { job } => stage.split(job.chunk, &mut state.state),
             Event::Failed { job, reason, is_final } => {
-                tracing::warn!(campaign = %self.campaign.id, chunk = %job.chunk, reason, "a chunk failed");
-                self.metrics.again("failed", 1);
-                if !stage.tracker.failed(job.chunk.clone(), Instant::now()) || is_final {
-                    self.hold(state, format!("chunk {} failed: {reason}", job.chunk)).await?;
+                tracing::warn!(campaign.id = %self.campaign.id, chunk.id = %job.chunk, reason, "a chunk failed");
+                match stage.tracker.failed(job.chunk.clone(), Instant::now()) {
+                    Failure::Late => {}
+                    Failure::Again if !is_final => self.metrics.again("failed", 1),
+                    _ => self.hold(state, format!("chunk {} failed: {reason}", job.chunk)).await?,
                 }
             }
         }
@@ -305,7 +321,7 @@ impl Leader {
 
     fn take_done(&self, stage: &mut Stage, chunk: ChunkId, result: ChunkResult, state: &mut StateFile) {
         let published = stage.tracker.published_at(&chunk);
-        tracing::debug!(campaign = %self.campaign.id, %chunk, kind = ?stage.kind, "a chunk is done");
+        tracing::debug!(campaign.id = %self.campaign.id, chunk.id = %chunk, chunk.kind = ?stage.kind, "a chunk is done");
         let outcomes = result.outcomes;
         if !stage.done(chunk, result, &mut state.state) {
             return;
@@ -345,7 +361,7 @@ impl Leader {
     async fn send(&self, job: &ChunkJob) -> anyhow::Result<()> {
         let span = tracing::debug_span!("publish", campaign.id = %job.campaign, chunk.id = %job.chunk);
         let trace = span.in_scope(traces::current);
-        tracing::debug!(campaign = %job.campaign, chunk = %job.chunk, kind = ?job.kind, "a chunk is published");
+        tracing::debug!(campaign.id = %job.campaign, chunk.id = %job.chunk, chunk.kind = ?job.kind, "a chunk is published");
         let properties = Properties { trace, ..Properties::default() };
         let message = Message { body: serde_json::to_vec(job)?.into(), properties };
         Ok(self.broker.publish(&jobs_queue(&self.campaign.model), message).instrument(span).await?)

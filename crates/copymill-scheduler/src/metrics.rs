@@ -12,8 +12,8 @@ use copymill_store::{STORE_OPERATIONS, STORE_RESULTS};
 
 use crate::demand::ModelDemand;
 
-/// Where a campaign stands; the last three are counted while this process leads.
-pub(crate) const STATES: [&str; 13] = [
+/// Where a campaign stands; the last [`ENDED_STATES`] are counted while this process leads.
+const STATES: [&str; 13] = [
     "accepted",
     "planning",
     "pilot",
@@ -28,6 +28,7 @@ pub(crate) const STATES: [&str; 13] = [
     "cancelled",
     "failed",
 ];
+const ENDED_STATES: usize = 3;
 const CHUNKS: [&str; 4] = ["waiting", "published", "running", "done"];
 const AGAIN: [&str; 4] = ["silent", "lost", "returned", "failed"];
 const STATUSES: [&str; 4] = ["2xx", "3xx", "4xx", "5xx"];
@@ -123,6 +124,14 @@ impl SchedulerMetrics {
         STATES.iter().for_each(|state| self.series.campaigns.of([state]).set(0));
         CHUNKS.iter().for_each(|state| self.series.chunks.of([state]).set(0));
         self.demand(&[]);
+    }
+
+    /// Says in which states campaigns are that are led.
+    pub(crate) fn campaigns(&self, led: &[&str]) {
+        for state in &STATES[..STATES.len() - ENDED_STATES] {
+            let count = led.iter().filter(|found| *found == state).count();
+            self.series.campaigns.of([state]).set(count as i64);
+        }
     }
 
     /// Time since the leader's loop last turned; none while standing by.

@@ -8,7 +8,7 @@ use std::{
 use anyhow::{Context, bail};
 use copymill_campaign::{Accepted, CampaignFile};
 use copymill_store::{S3Object, Store};
-use copymill_suppression::{CampaignList, Lists};
+use copymill_suppression::CampaignList;
 use tempfile::TempPath;
 
 use crate::{
@@ -131,14 +131,9 @@ impl Source {
         })
     }
 
-    /// Fetches the audience of an accepted campaign into a scratch folder, and makes sure that it is the one; and reads the
-    /// newest version of its suppression list.
-    pub async fn fetch(
-        store: &dyn Store,
-        campaign: &Accepted,
-        scratch: &Path,
-        lists: &Lists,
-    ) -> anyhow::Result<Self> {
+    /// Fetches the audience of an accepted campaign into a scratch folder, and makes sure that it is the one. Its suppression
+    /// list is read apart.
+    pub async fn fetch(store: &dyn Store, campaign: &Accepted, scratch: &Path) -> anyhow::Result<Self> {
         let pin = &campaign.source;
         let key = pin.key.as_deref().context("the campaign names no object with its audience")?;
         let copy = scratch_file(scratch)?;
@@ -147,11 +142,10 @@ impl Source {
         }
         let file = campaign.file.clone();
         let copy = SourceFile::Copy { path: Arc::new(copy), name: file.audience.source.clone() };
-        let mut source = tokio::task::spawn_blocking(move || Self::scan(copy, &file)).await??;
+        let source = tokio::task::spawn_blocking(move || Self::scan(copy, &file)).await??;
         if source.sha256 != pin.sha256 {
             bail!("the audience {key} in {} changed since the campaign was accepted", store.describe());
         }
-        source.suppression = lists.of(campaign).await?;
         Ok(source)
     }
 

@@ -13,9 +13,20 @@ use crate::window::Place;
 pub const TRIES: u32 = 3;
 /// A chunk that failed is published again after this long, and after twice this the next time: what failed is outside of
 /// it, such as a list that is being written anew.
-pub const TRY_AGAIN_AFTER: Duration = Duration::from_secs(5);
+pub const FAILED_AGAIN_AFTER: Duration = Duration::from_secs(5);
 /// A chunk that a worker began and no heartbeat named for this long is silent.
 pub const SILENT_AFTER: Duration = Duration::from_secs(30);
+
+/// What follows from a report that a chunk failed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Failure {
+    /// It is published again, some time later.
+    Again,
+    /// It has failed too often; it is published again, too, where its campaign goes on.
+    TooOften,
+    /// It is of no consequence: the chunk is done, or with somebody else by now.
+    Late,
+}
 
 /// Progress over the chunks of one kind.
 #[derive(Default)]
@@ -87,7 +98,7 @@ impl Tracker {
     }
 
     /// Holds back all but the first `count` chunks.
-    pub fn hold_after(&mut self, count: u32) {
+    pub fn limit_to(&mut self, count: u32) {
         self.limit = Some(count);
     }
 
@@ -102,7 +113,7 @@ impl Tracker {
     }
 
     /// Whether everything that is not held back is done, and something may be held back.
-    pub fn is_held_back(&self) -> bool {
+    pub fn is_limit_reached(&self) -> bool {
         let Some(limit) = self.limit else { return false };
         let expected = limit as usize + self.split.iter().filter(|chunk| chunk.index < limit).count();
         self.done.keys().filter(|chunk| chunk.index < limit).count() == expected
@@ -193,15 +204,16 @@ impl Tracker {
         self.later.remove(chunk);
     }
 
-    /// Notes a chunk as failed, to be published again later; false where it has failed too often.
-    pub fn failed(&mut self, chunk: ChunkId, now: Instant) -> bool {
+    /// Notes a chunk as failed.
+    pub fn failed(&mut self, chunk: ChunkId, now: Instant) -> Failure {
+        if self.published.remove(&chunk).is_none() || self.done.contains_key(&chunk) {
+            return Failure::Late;
+        }
         let failures = self.failures.entry(chunk.clone()).or_default();
         *failures += 1;
-        let failures = *failures;
-        if self.published.remove(&chunk).is_some() && !self.done.contains_key(&chunk) {
-            self.later.insert(chunk, now + failures * TRY_AGAIN_AFTER);
-        }
-        failures < TRIES
+        let (failures, due) = (*failures, now + *failures * FAILED_AGAIN_AFTER);
+        self.later.insert(chunk, due);
+        if failures < TRIES { Failure::Again } else { Failure::TooOften }
     }
 
     /// Lets chunks be published again that failed long enough ago.
@@ -281,7 +293,7 @@ mod tests {
         fn every_chunk_is_done_exactly_once_whatever_workers_report(
             chunks in 1u32..30,
             window in 1usize..8,
-            reports in proptest::collection::vec((0usize..8, 0u8..7), 0..200),
+            reports in proptest::collection::vec((0usize..8, 0u8..9), 0..200),
         ) {
             let mut tracker = Tracker::default();
             tracker.planned(chunks);
@@ -321,6 +333,15 @@ mod tests {
                         tracker.split(chunk.clone());
                         prop_assert!(!tracker.done(chunk, result()), "its parts count in its place");
                     }
+                    6 => {
+                        // Two workers had it, as after one fell silent, and the other one is done with it.
+                        tracker.done(chunk.clone(), result());
+                        prop_assert_eq!(tracker.failed(chunk, now), Failure::Late);
+                    }
+                    7 => {
+                        tracker.failed(chunk, now);
+                        tracker.forgive();
+                    }
                     _ => {
                         // The queue was lost, and with it all that nobody began.
                         let mut expected = queue.clone();
@@ -341,14 +362,14 @@ mod tests {
     fn chunks_behind_a_pilot_wait_until_they_are_released() {
         let mut tracker = Tracker::default();
         tracker.planned(3);
-        tracker.hold_after(2);
+        tracker.limit_to(2);
         let (first, second) = (tracker.next().unwrap(), tracker.next().unwrap());
         assert_eq!((tracker.next(), tracker.has_next()), (None, false));
         tracker.done(first, result());
         tracker.split(second.clone());
-        assert!(!tracker.is_held_back(), "the parts of a split chunk belong to the pilot");
+        assert!(!tracker.is_limit_reached(), "the parts of a split chunk belong to the pilot");
         second.halves().into_iter().for_each(|part| assert!(tracker.done(part, result())));
-        assert!(tracker.is_held_back() && !tracker.is_complete());
+        assert!(tracker.is_limit_reached() && !tracker.is_complete());
         tracker.release();
         assert_eq!(tracker.next(), Some(ChunkId::whole(2)));
     }
@@ -361,9 +382,10 @@ mod tests {
         for attempt in 1..=TRIES {
             let chunk = tracker.next().unwrap();
             tracker.published(chunk.clone(), place(), now);
-            assert_eq!(tracker.failed(chunk, now), attempt < TRIES);
+            let expected = if attempt < TRIES { Failure::Again } else { Failure::TooOften };
+            assert_eq!(tracker.failed(chunk, now), expected);
             assert!(!tracker.has_next(), "it is not tried again at once");
-            now += attempt * TRY_AGAIN_AFTER;
+            now += attempt * FAILED_AGAIN_AFTER;
             if attempt < TRIES {
                 tracker.try_again(now);
             }
@@ -371,7 +393,7 @@ mod tests {
         tracker.forgive();
         let chunk = tracker.next().unwrap();
         tracker.published(chunk.clone(), place(), now);
-        assert!(tracker.failed(chunk, now), "what made it fail is mended");
+        assert_eq!(tracker.failed(chunk, now), Failure::Again, "what made it fail is mended");
     }
 
     #[test]

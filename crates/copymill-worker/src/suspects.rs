@@ -50,8 +50,8 @@ pub(crate) async fn examine(store: &dyn Store, chunk: &Chunk) -> anyhow::Result<
     let key = keys.output_of(job.kind, &job.chunk, job.generation);
     if store.put(&key, encode_split(&job.chunk).into(), Condition::IfAbsent).await? != Put::Refused {
         tracing::warn!(
-            campaign = %job.campaign,
-            chunk = %job.chunk,
+            campaign.id = %job.campaign,
+            chunk.id = %job.chunk,
             rows = chunk.rows.len(),
             "a chunk is split: workers that had it ended"
         );
@@ -84,8 +84,8 @@ pub(crate) async fn forget(store: &dyn Store, key: &str) {
 /// The row that is left of a chunk that killed every worker: it is not tried again.
 pub(crate) fn give_up(chunk: &mut Chunk) {
     tracing::warn!(
-        campaign = %chunk.job.campaign,
-        chunk = %chunk.job.chunk,
+        campaign.id = %chunk.job.campaign,
+        chunk.id = %chunk.job.chunk,
         row = chunk.header.rows.0,
         "a row is given up: workers that had it ended"
     );

@@ -99,7 +99,7 @@ impl Workbench {
         };
         let begun = Instant::now();
         metrics.chunks_in_hand.inc();
-        tracing::info!(campaign = %job.campaign, chunk = %job.chunk, kind = ?job.kind, suspect = is_suspect, "a chunk is begun");
+        tracing::info!(campaign.id = %job.campaign, chunk.id = %job.chunk, chunk.kind = ?job.kind, chunk.suspect = is_suspect, "a chunk is begun");
         self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
         let worked = self.work_unless_cancelled(&job, &held, is_suspect).await;
         if worked.as_ref().is_err_and(has_stopped) {
@@ -123,7 +123,7 @@ impl Workbench {
         let metrics = &self.generator.progress.metrics;
         metrics.chunk_seconds.observe(took);
         metrics.chunks_total.of([result]).inc();
-        tracing::info!(campaign = %job.campaign, chunk = %job.chunk, result, seconds = took, "a chunk is ended");
+        tracing::info!(campaign.id = %job.campaign, chunk.id = %job.chunk, chunk.result = result, chunk.seconds = took, "a chunk is ended");
     }
 
     /// Works on what is no chunk: an inline job that came back by itself may have killed its worker, and has the engine

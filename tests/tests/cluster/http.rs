@@ -27,9 +27,7 @@ impl Served {
     fn start(cluster: &Cluster) -> Self {
         let http = [("COPYMILL_SCHEDULER__HTTP", "127.0.0.1:0")];
         let program = cluster.start("copymill-scheduler", "serving HTTP", &http);
-        let log = program.log();
-        let address = log.split("serving HTTP address=").nth(1).unwrap().split_whitespace().next().unwrap();
-        Self { url: format!("http://{address}"), program }
+        Self { url: program.http_url(), program }
     }
 
     fn get(&self, path: &str) -> Answer {

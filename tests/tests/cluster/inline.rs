@@ -48,6 +48,12 @@ impl<'a> Producer<'a> {
         self.cluster.block_on(self.broker.publish(&queue(self.cluster), message)).unwrap();
     }
 
+    /// Sends a job and waits for the answer to it.
+    pub fn ask(&mut self, message_id: &str, body: impl Into<Vec<u8>>) -> Value {
+        self.send(Some(message_id), Some(ANSWERS), body);
+        self.answer()
+    }
+
     fn answer(&mut self) -> Value {
         self.cluster.block_on(async {
             let next = tokio::time::timeout(PATIENCE, self.answers.next());

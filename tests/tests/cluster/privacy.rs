@@ -2,8 +2,10 @@
 
 use copymill_tests::Cluster;
 use copymill_tests::servers::{Sink, free_port, wait_until};
+use serde_json::{Value, json};
 
 use crate::campaign::{EMAIL, PATIENCE};
+use crate::inline::{Producer, job};
 
 /// Values that stand in no other text.
 const VALUES: [&str; 4] = ["Quandrilla", "zyx-tents-zyx", "vip-tier-qqq", "id-secret-7731"];
@@ -16,6 +18,32 @@ fn recipients() -> String {
     format!("id,first_name,last_category,tier\n{rows}{harmful}{wide}{}", row(3))
 }
 
+/// Uploads the recipients, submits what cannot be accepted, and asks for what is not there.
+fn ask_over_http(url: &str) {
+    let uploaded = ureq::post(&format!("{url}/v1/audiences")).send_string(&recipients()).unwrap();
+    let uploaded: Value = serde_json::from_str(&uploaded.into_string().unwrap()).unwrap();
+    let campaign = EMAIL.replace("recipients.csv", uploaded["source"].as_str().unwrap());
+    let unknown = campaign.replace("last_category, tier", &format!("last_category, {}", VALUES[2]));
+    for body in [campaign.as_str(), unknown.as_str(), VALUES[0]] {
+        // Accepted or refused, it is said without what was sent.
+        drop(ureq::post(&format!("{url}/v1/campaigns")).send_string(body));
+    }
+    drop(ureq::get(&format!("{url}/v1/recipients/{}", VALUES[0])).call());
+    drop(ureq::get(&format!("{url}/v1/campaigns/{}", VALUES[3])).call());
+}
+
+/// Sends a job that is done and one that is refused.
+fn send_inline(cluster: &Cluster) {
+    let row =
+        json!({ "id": VALUES[3], "first_name": VALUES[0], "last_category": VALUES[1], "tier": VALUES[2] });
+    let mut producer = Producer::new(cluster);
+    for (id, body) in
+        [("done", job(json!([row])).to_string()), ("refused", format!("{{\"{}\": 1}}", VALUES[1]))]
+    {
+        producer.ask(&format!("{id}-{}", VALUES[3]), body);
+    }
+}
+
 #[test]
 fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
     let cluster =
@@ -26,6 +54,7 @@ fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
     let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
     let environment = |which: usize| {
         [
+            ("COPYMILL_SCHEDULER__HTTP", "127.0.0.1:0"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
             ("OTEL_BSP_SCHEDULE_DELAY", "200"),
             ("COPYMILL_LOG", "trace,lapin=info,amq_protocol=info,aws=info,hyper=info,h2=info,rustls=info"),
@@ -36,8 +65,19 @@ fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
     let worker = cluster.start("copymill-worker", "waiting for chunks", &environment(1));
     let id = cluster.submit();
     cluster.wait_for(&id, "completed", PATIENCE);
+    ask_over_http(&scheduler.http_url());
+    send_inline(&cluster);
     // The trace of a chunk goes from the scheduler through the broker to the worker's calls of the store.
-    for name in ["copymill-scheduler", "copymill-worker", "publish", "chunk", "store.key", id.as_str()] {
+    for name in [
+        "copymill-scheduler",
+        "copymill-worker",
+        "publish",
+        "chunk",
+        "store.key",
+        "inline_job",
+        "request",
+        id.as_str(),
+    ] {
         wait_until(&format!("a trace holds {name}"), PATIENCE, || traces.got(name));
     }
     let metrics = ports.map(|port| {
@@ -52,6 +92,7 @@ fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
         assert!(!traces.got(value), "{value} is in a trace");
     }
     for log in [scheduler.log(), worker.log()] {
-        assert!(log.contains("chunk") && log.contains(&id), "a chunk can be followed by its id:\n{log}");
+        let followed = format!("campaign.id={id} chunk.id=00000");
+        assert!(log.contains(&followed), "a chunk can be followed by its id:\n{log}");
     }
 }

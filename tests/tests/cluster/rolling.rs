@@ -7,7 +7,7 @@ use copymill_tests::{Cluster, Program};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
-const ROWS: usize = 400;
+const ROWS: usize = 600;
 /// Few and small chunks at once, so that jobs of the old scheduler are soon used up.
 const SMALL: [(&str, &str); 2] =
     [("COPYMILL_SCHEDULER__WINDOW", "3"), ("COPYMILL_SCHEDULER__CHUNK_TOKENS", "1680")];

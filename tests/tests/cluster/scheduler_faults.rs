@@ -94,21 +94,23 @@ fn a_leader_that_was_frozen_is_fenced_out_when_it_comes_back() {
 
 /// A put of the leader is under way when it freezes, and arrives when another one has long led.
 fn late_put_is_refused(path_part: &str) {
-    let cluster = Cluster::new(EMAIL, recipients(60));
+    let cluster = Cluster::new(EMAIL, recipients(600));
     let frozen = cluster.scheduler();
     frozen.wait_for("leading", TAKEOVER);
+    // Half a minute of work.
     let (second, _worker) = (cluster.scheduler(), cluster.scripted_worker(100, &[]));
     let id = cluster.submit();
-    cluster.wait_for_messages(&id, 20, PATIENCE);
+    wait_until("workers write", PATIENCE, || cluster.s3.object("/output/00000").is_some());
     let placed = cluster.s3.fail(Method::PUT, path_part, S3Fault::EffectAfter(2 * TAKEOVER), 1);
     wait_until("a put is under way", PATIENCE, || placed.fired() == 1);
     frozen.signal(Signal::STOP);
+    assert!(cluster.s3.object("/manifest.json").is_none(), "the campaign still runs");
     second.wait_for("leading", TAKEOVER);
     cluster.wait_for(&id, "completed", PATIENCE);
     wait_until("the put arrives", PATIENCE, || !placed.later().is_empty());
     assert_eq!(placed.later(), [412], "its condition does not hold any more");
     cluster.wait_for(&id, "completed", PATIENCE);
-    cluster.verify(&id, 120);
+    cluster.verify(&id, 1_200);
     assert!(second.is_running() && !second.log().contains("the lease was lost"), "{}", second.log());
 }
 

@@ -2,6 +2,7 @@
 
 use copymill_tests::servers::wait_until;
 use copymill_tests::{Admin, Cluster, Program};
+use serde_json::Value;
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -13,9 +14,13 @@ fn scheduler(cluster: &Cluster, admin: &Admin) -> Program {
     cluster.start("copymill-scheduler", "leading", &[small[0], small[1], admin.setting()])
 }
 
+/// A cluster for campaigns with a weight of 1.
+fn cluster() -> Cluster {
+    Cluster::new(&EMAIL.replace("variants: 2", "variants: 2\nweight: 1"), recipients(ROWS))
+}
+
 /// Two campaigns that differ in one line, planned before any worker is there.
-fn two_campaigns(lines: [&str; 2]) -> (Cluster, Admin, Program, [String; 2]) {
-    let cluster = Cluster::new(&EMAIL.replace("variants: 2", "variants: 2\nweight: 1"), recipients(ROWS));
+fn two_campaigns(cluster: &Cluster, lines: [&str; 2]) -> (Admin, Program, [String; 2]) {
     let mut before = "weight: 1";
     let ids = lines.map(|line| {
         cluster.place.edit_campaign(before, line);
@@ -23,36 +28,58 @@ fn two_campaigns(lines: [&str; 2]) -> (Cluster, Admin, Program, [String; 2]) {
         cluster.submit()
     });
     let admin = Admin::default();
-    let scheduler = scheduler(&cluster, &admin);
+    let scheduler = scheduler(cluster, &admin);
     ids.iter().for_each(|id| cluster.wait_for(id, "running", PATIENCE));
-    (cluster, admin, scheduler, ids)
+    (admin, scheduler, ids)
+}
+
+/// How many of the first messages of two campaigns each of them has.
+fn first_messages(cluster: &Cluster, ids: &[String; 2], count: usize) -> [usize; 2] {
+    let of = |which: usize| {
+        let lines = cluster.results(&ids[which]);
+        let at = move |line: Value| (line["generated_at"].as_str().unwrap().to_owned(), which);
+        lines.into_iter().map(at)
+    };
+    let mut messages: Vec<(String, usize)> = of(0).chain(of(1)).collect();
+    messages.sort_unstable();
+    messages[..count].iter().fold([0, 0], |mut counts, (_, which)| {
+        counts[*which] += 1;
+        counts
+    })
 }
 
 #[test]
 fn campaigns_share_the_workers_by_their_weights() {
-    let (cluster, _admin, _scheduler, [light, heavy]) = two_campaigns(["weight: 2", "weight: 6"]);
+    let cluster = cluster();
+    let (_admin, _scheduler, ids) = two_campaigns(&cluster, ["weight: 2", "weight: 6"]);
     let _worker = cluster.scripted_worker(60, &[]);
-    cluster.wait_for_messages(&heavy, 300, PATIENCE);
-    let share = cluster.messages_of(&heavy) as f64 / cluster.messages_of(&light) as f64;
+    ids.iter().for_each(|id| cluster.wait_for(id, "completed", PATIENCE));
+    ids.iter().for_each(|id| cluster.verify(id, 2 * ROWS));
+    // While both have work.
+    let [light, heavy] = first_messages(&cluster, &ids, ROWS);
+    let share = heavy as f64 / light as f64;
     assert!((2.4..3.8).contains(&share), "three times the weight, {share} times the messages");
-    cluster.wait_for(&light, "completed", PATIENCE);
-    [light, heavy].iter().for_each(|id| cluster.verify(id, 2 * ROWS));
 }
 
 #[test]
 fn a_campaign_that_would_be_late_is_forecast_so_and_gets_more_than_its_share() {
-    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(45);
+    let cluster = cluster();
+    let soon = jiff::Timestamp::now() + jiff::SignedDuration::from_secs(50);
     let deadline = format!("weight: 1\ndeadline: \"{soon}\"");
-    let (cluster, admin, _scheduler, [urgent, other]) = two_campaigns([&deadline, "weight: 1"]);
+    let (admin, _scheduler, ids) = two_campaigns(&cluster, [&deadline, "weight: 1"]);
     let _worker = cluster.scripted_worker(100, &[]);
     let of_model = |series: &str| admin.metric(&format!("copymill_scheduler_{series}{{model=\"demo\"}}"));
     wait_until("the campaign is forecast to be late", PATIENCE, || of_model("late_campaigns") == Some(1.0));
-    assert!(of_model("deadline_margin_seconds").is_some_and(|margin| margin < 0.0));
-    assert!(of_model("wanted_workers").is_some_and(|workers| workers > 1.0));
-    cluster.wait_for_messages(&urgent, 900, PATIENCE);
-    let share = cluster.messages_of(&urgent) as f64 / cluster.messages_of(&other) as f64;
+    let is_there = |series, is_it: fn(f64) -> bool| {
+        wait_until(series, PATIENCE, || of_model(series).is_some_and(is_it));
+    };
+    is_there("deadline_margin_seconds", |margin| margin < 0.0);
+    is_there("wanted_workers", |workers| workers > 1.0);
+    ids.iter().for_each(|id| cluster.wait_for(id, "completed", PATIENCE));
+    is_there("late_campaigns", |campaigns| campaigns == 0.0);
+    ids.iter().for_each(|id| cluster.verify(id, 2 * ROWS));
+    // Until the urgent one is nearly done.
+    let [urgent, other] = first_messages(&cluster, &ids, 2 * ROWS);
+    let share = urgent as f64 / other as f64;
     assert!(share > 1.5, "{share} times the messages of one that has time");
-    cluster.wait_for(&other, "completed", PATIENCE);
-    assert_eq!(of_model("late_campaigns"), Some(0.0), "nothing is late any more");
-    [urgent, other].iter().for_each(|id| cluster.verify(id, 2 * ROWS));
 }

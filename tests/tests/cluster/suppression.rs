@@ -111,27 +111,45 @@ fn planned_segments(cluster: &Cluster) -> (String, Program) {
     (id, scheduler)
 }
 
+/// A scheduler, a worker, and a campaign that they hold because of what somebody wrote in the list's place.
+fn held(broken: Vec<u8>, admin: &Admin) -> (Cluster, String, [Program; 2]) {
+    let cluster = cluster("");
+    put(&cluster, LIST, list(&["ann@example.com"]));
+    let id = cluster.submit();
+    let scheduler = cluster.start("copymill-scheduler", "leading a campaign", &[admin.setting()]);
+    cluster.wait_for(&id, "running", PATIENCE);
+    put(&cluster, LIST, broken);
+    let worker = cluster.worker();
+    cluster.wait_for(&id, "held", PATIENCE);
+    (cluster, id, [scheduler, worker])
+}
+
+/// No list of hashes, with somebody's address in it.
+const NO_LIST: &[u8] = b"jane.doe@example.com\n";
+
 #[test]
 fn a_list_that_cannot_be_read_holds_the_campaign_and_nobody_is_written_to_until_it_is_mended() {
     let whole = zstd::encode_all(list(&["ann@example.com"]).as_bytes(), 1).unwrap();
-    for broken in [b"jane.doe@example.com\n".to_vec(), whole[..whole.len() - 9].to_vec()] {
-        let cluster = cluster("");
-        put(&cluster, LIST, list(&["ann@example.com"]));
+    for broken in [NO_LIST.to_vec(), whole[..whole.len() - 9].to_vec()] {
         let admin = Admin::default();
-        let id = cluster.submit();
-        let _scheduler = cluster.start("copymill-scheduler", "leading a campaign", &[admin.setting()]);
-        cluster.wait_for(&id, "running", PATIENCE);
-        put(&cluster, LIST, broken);
-        let worker = cluster.worker();
-        cluster.wait_for(&id, "held", PATIENCE);
+        let (cluster, id, [scheduler, worker]) = held(broken, &admin);
         let said = cluster.copymill(&["status", &id]).success().stdout;
         assert!(said.contains("the suppression list s3://lists/unsubscribed"), "{said}");
         assert!(said.contains(&format!("copymill resume {id}")), "{said}");
-        assert!(!format!("{said}{}", worker.log()).contains("jane"), "an entry is in a message");
+        assert!(
+            !format!("{said}{}{}", scheduler.log(), worker.log()).contains("jane"),
+            "an entry is in a message"
+        );
+        let watched = cluster.copymill(&["status", "--watch", &id]);
+        watched.fails(1, &[]);
         assert_eq!(cluster.messages_of(&id), 0);
         let metric = |series: &str| admin.metric(&format!("copymill_scheduler_{series}"));
         wait_until("who watches sees it", PATIENCE, || metric("campaigns{state=\"held\"}") == Some(1.0));
-        assert!(metric("republished_chunks_total{reason=\"failed\"}").is_some_and(|tries| tries >= 3.0));
+        assert_eq!(
+            metric("republished_chunks_total{reason=\"failed\"}"),
+            Some(2.0),
+            "it was tried three times"
+        );
         cluster.copymill(&["validate", "campaign.yaml"]).fails(64, &["suppression.list", LIST]);
         // Resumed too early, it is held again.
         cluster.copymill(&["resume", &id]).success();
@@ -139,14 +157,49 @@ fn a_list_that_cannot_be_read_holds_the_campaign_and_nobody_is_written_to_until_
         put(&cluster, LIST, list(&["ann@example.com", "eve@example.com"]));
         cluster.copymill(&["resume", &id]).success();
         cluster.wait_for(&id, "completed", PATIENCE);
+        let said = cluster.copymill(&["status", &id]).success().stdout;
+        assert!(!said.contains("held"), "nothing holds what is over: {said}");
         cluster.verify(&id, 12);
         for line in results(&cluster, &id) {
-            assert_eq!(
-                line["outcome"] == "suppressed",
-                [0, 4].contains(&line["row"].as_u64().unwrap()),
-                "{line}"
-            );
+            let is_on_it = [0, 4].contains(&line["row"].as_u64().unwrap());
+            assert_eq!(line["outcome"] == "suppressed", is_on_it, "{line}");
         }
+    }
+}
+
+#[test]
+fn a_campaign_that_is_held_stays_so_with_another_leader_until_it_is_resumed() {
+    let (cluster, id, [first, _worker]) = held(NO_LIST.to_vec(), &Admin::default());
+    first.kill();
+    let second = cluster.scheduler();
+    second.wait_for("leading a campaign", PATIENCE);
+    // It cannot even be planned anew, and is resumed too early.
+    cluster.copymill(&["resume", &id]).success();
+    second.wait_for("the campaign is held until it is resumed", PATIENCE);
+    cluster.wait_for(&id, "held", PATIENCE);
+    put(&cluster, LIST, list(&["ann@example.com"]));
+    cluster.copymill(&["resume", &id]).success();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 12);
+}
+
+#[test]
+fn a_campaign_that_is_held_can_be_cancelled_whoever_leads() {
+    for is_led_anew in [false, true] {
+        let (cluster, id, [first, _worker]) = held(NO_LIST.to_vec(), &Admin::default());
+        let mut leader = first;
+        if is_led_anew {
+            leader.kill();
+            leader = cluster.scheduler();
+            leader.wait_for("leading a campaign", PATIENCE);
+        }
+        cluster.copymill(&["cancel", &id]).success();
+        cluster.wait_for(&id, "cancelled", PATIENCE);
+        let said = cluster.copymill(&["status", &id]).success().stdout;
+        assert!(!said.contains("held"), "{said}");
+        cluster.verify(&id, 0);
+        assert!(cluster.copymill(&["status"]).success().stdout.is_empty(), "nothing is under way");
+        assert!(leader.is_running());
     }
 }
 

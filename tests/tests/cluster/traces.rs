@@ -135,9 +135,7 @@ fn a_request_over_http_goes_on_with_the_trace_of_its_client_as_far_as_the_leader
     let program = cluster.start("copymill-scheduler", "serving HTTP", &[endpoint, soon, http]);
     program.wait_for("leading", PATIENCE);
     let id = cluster.submit();
-    let log = program.log();
-    let address = log.split("serving HTTP address=").nth(1).unwrap().split_whitespace().next().unwrap();
-    let pause = ureq::post(&format!("http://{address}/v1/campaigns/{id}/pause"));
+    let pause = ureq::post(&format!("{}/v1/campaigns/{id}/pause", program.http_url()));
     assert_eq!(pause.set("traceparent", TRACEPARENT).call().unwrap().status(), 202);
     let request = wait_for(&collector, "copymill-scheduler", "request", |span| span.trace == TRACE);
     assert_eq!(request.parent, CALLER);

@@ -155,7 +155,7 @@ fn a_worker_asked_to_stop_finishes_what_fits_into_its_grace() {
     let id = cluster.submit();
     leaving.wait_for(BEGUN, PATIENCE);
     let log = leaving.stop(PATIENCE);
-    assert!(log.contains("result=\"done\"") && !log.contains("returned"), "{log}");
+    assert!(log.contains("chunk.result=\"done\"") && !log.contains("returned"), "{log}");
     cluster.wait_for(&id, "completed", PATIENCE);
     cluster.verify(&id, 40);
 }

@@ -78,8 +78,7 @@ fn a_fallback_stands_in_for_the_rows_alone_whose_values_cannot_be_filled_in() {
         }
     }
     let place = Workplace::new(EMAIL, audience);
-    let segmented = "  segment_by: [last_category, tier]\n";
-    place.edit_campaign("  merge: [first_name]\n  defaults: { first_name: there }\n", segmented);
+    place.edit_campaign("  defaults: { first_name: there }\n", "  segment_by: [last_category, tier]\n");
     let fallback = "fallback: { subject: News, preheader: Have a look, headline: Hello, body: [\"Use [[code]].\", \"See you.\"], cta: See it }";
     place.edit_campaign("output: out/", &format!("{fallback}\noutput: out/"));
     place.copymill(&["run", "campaign.yaml"]).success();

@@ -56,13 +56,17 @@ fn write_audience(text: &mut String, guess: &Guess, columns: &[String], source: 
         text,
         "  # What copy may only place, as [[name]]; without this key, every column that is not in fields."
     )?;
-    writeln!(text, "  merge: {}", flow(&guess.merge))?;
     match guess.first_name {
         Some(name) => {
+            writeln!(text, "  merge: {}", flow(&guess.merge))?;
             writeln!(text, "  defaults:                      # what stands for an empty value")?;
             writeln!(text, "    {}: there", write_text(name))?;
         }
-        None => writeln!(text, "  # defaults: {{ first_name: there }}  # what stands for an empty value")?,
+        // What is listed needs a default where it can be empty, which a sample does not tell.
+        None => {
+            writeln!(text, "  # merge: {}", flow(&guess.merge))?;
+            writeln!(text, "  # defaults: {{ first_name: there }}  # what stands for an empty value")?;
+        }
     }
     writeln!(
         text,

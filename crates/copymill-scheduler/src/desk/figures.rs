@@ -12,7 +12,6 @@ use super::{Campaigns, workers::Workers};
 use crate::{
     demand::{Left, ModelDemand, predicted_tokens},
     lead::{Ended, Note},
-    metrics::STATES,
     office::state_word,
     window::Share,
 };
@@ -33,7 +32,7 @@ impl Led {
         &self.campaign.model
     }
 
-    /// What is left to be done about it now; none where it is held or over.
+    /// What is left to be done about it now; none where it rests or is over.
     fn left(&self, chunk_tokens: u64) -> Option<Left> {
         let state = self.state.borrow();
         if state.paused
@@ -83,10 +82,7 @@ impl Campaigns {
     pub(super) fn tell_figures(&self, workers: &mut Workers) {
         let series = &self.desk.metrics.series;
         let states: Vec<CampaignState> = self.notes.values().map(|led| led.state.borrow().clone()).collect();
-        for state in STATES.iter().take(10) {
-            let count = states.iter().filter(|found| state_word(found) == *state).count();
-            series.campaigns.of([state]).set(count as i64);
-        }
+        self.desk.metrics.campaigns(&states.iter().map(state_word).collect::<Vec<_>>());
         let done: i64 = states.iter().map(|state| i64::from(state.chunks_done)).sum();
         let planned: i64 = states.iter().map(|state| i64::from(state.chunks_planned)).sum();
         let held = workers.chunks_of(|id| self.notes.contains_key(id)) as i64;
@@ -186,7 +182,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_held_or_over_is_no_work_and_a_second_try_is() {
+    fn what_rests_or_is_over_is_no_work_and_a_second_try_is() {
         let none = |change: fn(&mut CampaignState)| left(false, Totals::default(), change).is_none();
         assert!(none(|state| state.paused = true));
         assert!(none(|state| state.phase = CampaignPhase::AwaitingApproval));

@@ -160,9 +160,10 @@ async fn prepare(port: &Arc<Port>, text: String, folder: &FilePath) -> anyhow::R
     };
     let path = folder.join(NAME);
     std::fs::write(&path, text).with_context(|| format!("{} cannot be written", path.display()))?;
-    let (port, runtime) = (port.clone(), Handle::current());
+    let (port, runtime, span) = (port.clone(), Handle::current(), tracing::Span::current());
     // Reading an audience blocks.
     let preparing = tokio::task::spawn_blocking(move || {
+        let _in_trace = span.entered();
         let rules = |parsed: &_| rules::check(parsed, &port.models, has_audience);
         runtime.block_on(prepare_by(&path, &port.places, &rules))
     });

@@ -26,7 +26,7 @@ pub(super) async fn stream(
     let pieces = stream::try_unfold((port, id, objects.into_iter()), async |(port, id, mut objects)| {
         let Some(object) = objects.next() else { return Ok(None) };
         let lines = lines(&port.office, &object).await.inspect_err(|error| {
-            tracing::warn!(campaign = %id, error = format!("{error:#}"), "results could not be sent");
+            tracing::warn!(campaign.id = %id, error = format!("{error:#}"), "results could not be sent");
         })?;
         anyhow::Ok(Some((lines, (port, id, objects))))
     });

@@ -43,7 +43,8 @@ pub(crate) async fn prepare_by(path: &Path, places: &Places, rules: Rules<'_>) -
     if let Some((_, list)) = &checked.suppression {
         source.suppression = CampaignList::new(list.clone(), file, &source.columns);
     }
-    if file.audience.merge.is_some() && !source.gaps.is_empty() {
+    // A fallback is for rows that cannot be filled in.
+    if file.audience.merge.is_some() && file.fallback.is_none() && !source.gaps.is_empty() {
         return Err(checked.refuse(source.gaps.iter().map(|gap| problem_of(gap, &checked)).collect()));
     }
     let accepted = accepted(&checked, &source)?;

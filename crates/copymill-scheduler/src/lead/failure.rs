@@ -1,15 +1,14 @@
-//! Campaigns that cannot go on: they wait for somebody who mends what failed, or end.
+//! Ending a campaign that cannot go on, or that somebody ends before it is led.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use anyhow::bail;
 use copymill_campaign::{
     Action, BROADCAST_TOPIC, CampaignPhase, ChunkId, ChunkJob, ChunkKind, ChunkResult, Order,
 };
 
 use super::{
     Ended, Leader,
-    stage::{Output, Stage, read_output},
+    stage::{Output, read_output},
 };
 use crate::{
     finish::{self, REMADE},
@@ -18,50 +17,31 @@ use crate::{
 };
 
 impl Leader {
-    /// Holds a campaign whose chunk no worker can finish until somebody resumes it: what is outside of it failed, such as
-    /// a suppression list that cannot be read. Where nobody gives orders, the campaign ends.
-    pub(super) async fn hold(&self, state: &mut StateFile, why: String) -> anyhow::Result<()> {
-        if !self.is_attended {
-            bail!(why);
-        }
-        if state.state.held.is_some() {
-            return Ok(());
-        }
-        tracing::error!(campaign = %self.campaign.id, error = why, "the campaign is held until it is resumed");
-        state.state.paused = true;
-        state.state.held = Some(why);
-        state.save(&self.lease).await
-    }
-
-    /// Lets a campaign go on that was paused or held; what failed before is tried anew.
-    pub(super) fn resume(&self, stage: &mut Stage, state: &mut StateFile) {
-        state.state.paused = false;
-        if state.state.held.take().is_some() {
-            stage.tracker.forgive();
-        }
-    }
-
     /// Ends the campaign as failed, for a reason that people read, with a manifest of what is there.
     pub async fn fail(&self, why: &anyhow::Error) -> anyhow::Result<Ended> {
         let mut state = StateFile::open(self.store.clone(), &self.keys).await?;
         if state.state.phase.is_terminal() {
             if state.state.reworking.take().is_some() {
                 // What is in force stays so; who asks again has it tried again.
-                tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "trying again failed");
+                tracing::error!(campaign.id = %self.campaign.id, error = format!("{why:#}"), "trying again failed");
                 state.save(&self.lease).await?;
             }
             return Ok(Ended::Failed);
         }
-        tracing::error!(campaign = %self.campaign.id, error = format!("{why:#}"), "the campaign failed");
+        tracing::error!(campaign.id = %self.campaign.id, error = format!("{why:#}"), "the campaign failed");
+        state.state.failure = Some(format!("{why:#}"));
+        self.end(&mut state, CampaignPhase::Failed).await?;
+        Ok(Ended::Failed)
+    }
+
+    /// Ends the campaign in a phase, with a manifest of what is there.
+    pub(super) async fn end(&self, state: &mut StateFile, phase: CampaignPhase) -> anyhow::Result<()> {
         let remade = self.remade().await?;
         let messages = self.stored(ChunkKind::Messages, &remade).await?;
         let segments = self.stored(ChunkKind::Segments, &BTreeSet::new()).await?;
-        state.state.failure = Some(format!("{why:#}"));
         let results = finish::Results { messages: &messages, segments: &segments, remade: &remade };
-        finish::end_early(self, &mut state, results, (CampaignPhase::Failed, self.campaign.source.records))
-            .await?;
-        self.tell_workers().await?;
-        Ok(Ended::Failed)
+        finish::end_early(self, state, results, (phase, self.campaign.source.records)).await?;
+        self.tell_workers().await
     }
 
     /// Lets workers drop what they have in hand of a campaign that has ended.
@@ -93,7 +73,7 @@ impl Leader {
                 Output::Split => to_look_at.extend(chunk.halves()),
                 Output::Missing => {}
                 Output::Damaged(damage) => {
-                    tracing::warn!(%chunk, error = format!("{damage:#}"), "an output does not count");
+                    tracing::warn!(campaign.id = %self.campaign.id, chunk.id = %chunk, error = format!("{damage:#}"), "an output does not count");
                 }
             }
         }

@@ -42,7 +42,7 @@ impl Stage {
         if decode_input(&stored.body).is_ok() {
             return Ok(());
         }
-        tracing::warn!(campaign = %leader.campaign.id, %chunk, "the input of a chunk is damaged: it is cut again");
+        tracing::warn!(campaign.id = %leader.campaign.id, chunk.id = %chunk, "the input of a chunk is damaged: it is cut again");
         let cut = recut(leader, recutting, chunk.index).await?;
         leader.lease.check().await?;
         match leader.store.put(&key, cut.object, Condition::IfMatch(stored.etag)).await? {

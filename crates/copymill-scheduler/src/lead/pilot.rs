@@ -21,28 +21,28 @@ impl Leader {
         let next = match state.state.phase {
             CampaignPhase::Planning if stage.cut_all && self.pilot(state).is_some() => CampaignPhase::Pilot,
             CampaignPhase::Planning if stage.cut_all => CampaignPhase::Running,
-            CampaignPhase::Pilot if stage.tracker.is_held_back() => CampaignPhase::AwaitingApproval,
+            CampaignPhase::Pilot if stage.tracker.is_limit_reached() => CampaignPhase::AwaitingApproval,
             _ => return Ok(()),
         };
         state.state.advance(next)?;
-        tracing::info!(campaign = %self.campaign.id, phase = next.as_str(), "a campaign goes on");
+        tracing::info!(campaign.id = %self.campaign.id, phase = next.as_str(), "a campaign goes on");
         state.save(&self.lease).await
     }
 
-    /// Releases what waits for approval. An approval that comes twice, or too early, changes nothing.
-    pub(super) fn approve(&self, stage: &mut Stage, state: &mut StateFile) -> anyhow::Result<()> {
+    /// Takes an approval, and says whether what waits for it is released. One that comes twice, or too early, changes
+    /// nothing.
+    pub(super) fn approve(&self, state: &mut StateFile) -> anyhow::Result<bool> {
         if state.state.phase != CampaignPhase::AwaitingApproval {
             tracing::warn!(
-                campaign = %self.campaign.id,
+                campaign.id = %self.campaign.id,
                 phase = state.state.phase.as_str(),
                 "there is nothing to approve"
             );
-            return Ok(());
+            return Ok(false);
         }
         state.state.advance(CampaignPhase::Running)?;
         state.state.approved = true;
-        stage.tracker.release();
-        Ok(())
+        Ok(true)
     }
 }
 

@@ -16,7 +16,6 @@ use tokio::{sync::mpsc, task::JoinHandle};
 use super::{Leader, mend::Recutting, rework::Rework};
 use crate::{
     finish::REMADE,
-    metrics::SchedulerMetrics,
     plan::{self, CutChunk, MessagePlan, ResumePoint},
     tracker::Tracker,
     window::{Member, Place},
@@ -108,7 +107,7 @@ impl Stage {
         if let Output::Damaged(damage) = &output
             && self.may_remake(&chunk)
         {
-            tracing::warn!(campaign = %job.campaign, %chunk, error = format!("{damage:#}"), "an output is written again");
+            tracing::warn!(campaign.id = %job.campaign, chunk.id = %chunk, error = format!("{damage:#}"), "an output is written again");
             self.tracker.remake(chunk.clone());
             job = self.job(leader, chunk.clone());
             output = read_output(&leader.store, &leader.keys, &job).await?;
@@ -201,21 +200,23 @@ impl Stage {
     }
 
     /// Takes back chunks whose worker fell silent, and those that others overtook.
-    pub(super) fn look_for_silent(&mut self, window: &Member, metrics: &SchedulerMetrics) {
+    pub(super) fn look_for_silent(&mut self, leader: &Leader) {
+        let campaign = &leader.campaign.id;
         for chunk in self.tracker.silent(Instant::now()) {
-            metrics.again("silent", 1);
-            tracing::warn!(%chunk, "the worker of a chunk fell silent; publishing the chunk again");
+            leader.metrics.again("silent", 1);
+            tracing::warn!(campaign.id = %campaign, chunk.id = %chunk, "the worker of a chunk fell silent; publishing the chunk again");
         }
-        let overtaken = window.begun_until().and_then(|moment| moment.checked_sub(OVERTAKEN_AFTER));
-        self.publish_lost(overtaken, metrics);
+        let overtaken = leader.window.begun_until().and_then(|moment| moment.checked_sub(OVERTAKEN_AFTER));
+        self.publish_lost(overtaken, leader);
     }
 
     /// Takes back chunks that were published before a moment and that nobody has.
-    pub(super) fn publish_lost(&mut self, before: Option<Instant>, metrics: &SchedulerMetrics) {
+    pub(super) fn publish_lost(&mut self, before: Option<Instant>, leader: &Leader) {
         let lost = before.map(|before| self.tracker.lost(before)).unwrap_or_default();
         if !lost.is_empty() {
-            metrics.again("lost", lost.len());
+            leader.metrics.again("lost", lost.len());
             tracing::warn!(
+                campaign.id = %leader.campaign.id,
                 chunks = lost.len(),
                 "published chunks got lost with their queue; publishing them again"
             );

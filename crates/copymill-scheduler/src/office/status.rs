@@ -50,10 +50,10 @@ impl CampaignStatus {
 /// Where a campaign in a state stands, in one word.
 pub(crate) fn state_word(state: &CampaignState) -> &'static str {
     match state {
-        state if state.held.is_some() && !state.cancelling => "held",
         state if state.reworking.is_some() => "retrying",
         state if state.phase.is_terminal() => state.phase.as_str(),
         state if state.cancelling => "cancelling",
+        state if state.held.is_some() => "held",
         state if state.paused => "paused",
         state => state.phase.as_str(),
     }

@@ -32,7 +32,7 @@ pub(crate) enum Standing {
     /// Nothing of ours; other files may be there.
     Empty,
     /// A campaign, finished or not.
-    Campaign(Box<Accepted>, CampaignState),
+    Campaign(Box<(Accepted, CampaignState)>),
     /// No campaign, but files with names that a campaign needs.
     Clash(String),
 }
@@ -65,7 +65,7 @@ impl OutputFolder {
     pub(crate) async fn standing(&self) -> anyhow::Result<Standing> {
         let keys = CampaignKeys::alone();
         if let Some(accepted) = load(self.store.as_ref(), &keys).await? {
-            return Ok(Standing::Campaign(Box::new(accepted), self.state().await?));
+            return Ok(Standing::Campaign(Box::new((accepted, self.state().await?))));
         }
         let clash = self
             .objects()

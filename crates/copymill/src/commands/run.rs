@@ -101,7 +101,8 @@ async fn is_finished(folder: &OutputFolder, prepared: &Prepared) -> anyhow::Resu
             "{path} is in the way: the output needs this name, and the file belongs to no campaign; move it, choose another \
              folder with --output, or use --fresh to remove it"
         ))),
-        Standing::Campaign(stored, state) => {
+        Standing::Campaign(found) => {
+            let (stored, state) = *found;
             let changes = differences(&stored, &prepared.accepted);
             if changes.is_empty() {
                 Ok(folder.is_completed(&state))

@@ -194,6 +194,7 @@ fn manifest(
         accepted_at: campaign.accepted_at.clone(),
         finished_at: "2026-11-23T10:12:01.5Z".into(),
         active_s: 47.3,
+        later: Default::default(),
     }
 }
 

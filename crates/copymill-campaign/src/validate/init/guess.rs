@@ -80,7 +80,7 @@ pub(super) fn guess<'a>(columns: &'a [String], rows: &[Vec<String>]) -> Guess<'a
     let first_name =
         sample.named(&FIRST_NAMES).filter(|index| is_merge_name(&columns[*index]) && Some(*index) != id);
     let fields = sample.fields(&[id, first_name]);
-    // Without a known first name, one other column shows how merging is written down; one that needs no default.
+    // Without a known first name, one other column shows how merging is written down.
     let merge = first_name.or_else(|| {
         (0..columns.len()).find(|index| {
             is_merge_name(&columns[*index])
@@ -88,7 +88,6 @@ pub(super) fn guess<'a>(columns: &'a [String], rows: &[Vec<String>]) -> Guess<'a
                 && columns[*index] != "url"
                 && Some(*index) != id
                 && !fields.contains(index)
-                && sample.values(*index).all(|value| !value.is_empty())
         })
     });
     let name = |index: usize| columns[index].as_str();

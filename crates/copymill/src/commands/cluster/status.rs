@@ -30,7 +30,7 @@ const NAMES: usize = 10;
 /// Show how campaigns stand
 ///
 /// Without a campaign: all that are not ended. With `--watch`, progress bars with rate, time left and workers, until
-/// the campaign (or all of them) has ended.
+/// the campaign (or all of them) has ended, or is held until somebody resumes it.
 #[derive(Args)]
 #[command(after_help = "Examples:\n  copymill status spring-sale\n  copymill status --watch")]
 pub(crate) struct Status {
@@ -102,16 +102,19 @@ fn describe(campaign: &CampaignStatus) {
         ("accepted", accepted.accepted_at.clone()),
     ];
     lines.extend(state.failure.clone().map(|failure| ("failure", failure)));
-    lines.extend(state.held.clone().map(|why| ("held", why)));
-    lines.extend(
-        state.held.is_some().then(|| ("then", format!("mend that, then `copymill resume {}`", accepted.id))),
-    );
+    lines.extend(advice(campaign).map(|advice| ("held", advice)));
     for (name, text) in lines {
         output::line(item(name, NAMES, text));
     }
 }
 
-/// Shows progress until the campaign, or all that are under way, has ended.
+/// Why a campaign is held, and what to do; none where it is not.
+fn advice(campaign: &CampaignStatus) -> Option<String> {
+    let why = campaign.state.held.as_ref()?;
+    Some(format!("{why}; mend that, then `copymill resume {}`", campaign.accepted.id))
+}
+
+/// Shows progress until the campaign, or all that are under way, has ended or is held.
 pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::Result<Exit> {
     let broker = cluster.broker().await?;
     let mut workers = Workers { heard: HashMap::new(), heartbeats: broker.listen(HEARTBEATS_TOPIC).await? };
@@ -121,7 +124,7 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
     let mut every = tokio::time::interval(LOOK_EVERY);
     loop {
         bars.show(&campaigns, workers.count());
-        if campaigns.iter().all(|campaign| campaign.state.is_over()) {
+        if campaigns.iter().all(|campaign| campaign.state.is_over() || campaign.state.held.is_some()) {
             break;
         }
         tokio::select! {
