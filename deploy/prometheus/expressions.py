@@ -1,6 +1,8 @@
 #!/usr/bin/env python3
 """Lists every expression of dashboards, rules and runbook, so that a test can ask a real Prometheus for each.
 
+Two arguments, where given, are the namespace and the model that somebody has chosen in Grafana, in place of all.
+
 Prints a JSON list of `{"where", "expr", "optional"}`. `optional` names what must be at hand for the expression to return
 data (`gpu`: NVIDIA's DCGM exporter), and is null for what must always return some.
 Of an alert, each side of its comparisons stands alone: a healthy system makes the whole alert empty.
@@ -9,6 +11,7 @@ Of an alert, each side of its comparisons stands alone: a healthy system makes t
 import json
 import pathlib
 import re
+import sys
 
 import yaml
 
@@ -29,6 +32,7 @@ NUMBER = re.compile(r"[-+]?[0-9.]+(e[-+]?[0-9]+)?", re.IGNORECASE)
 
 
 def main():
+    VARIABLES.update(zip(("$namespace", "$model"), sys.argv[1:]))
     print(json.dumps(expressions(), indent=2, ensure_ascii=False))
 
 

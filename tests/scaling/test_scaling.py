@@ -13,6 +13,7 @@ from simulation import plan, run
 from window import Campaign, Chunk
 
 RECOMMENDED = Settings()
+MEASURED = replace(RECOMMENDED, **report.MEASURED)
 IDLE_SHARE_MAX = 0.15
 
 
@@ -48,7 +49,15 @@ class Deadlines(unittest.TestCase):
         self.assertGreater(margins["small"], 0)
 
 
+    def test_every_deadline_holds_at_the_speed_that_was_measured(self):
+        self.assert_all_held(MEASURED)
+
+
 class Cost(unittest.TestCase):
+    def test_idle_gpu_time_is_bounded_at_the_speed_that_was_measured(self):
+        for seed, day in enumerate(report.days(MEASURED)):
+            self.assertLess(day.idle_share, IDLE_SHARE_MAX, f"seed {seed}")
+
     def test_idle_gpu_time_is_bounded_on_every_day(self):
         for seed, day in enumerate(report.days(RECOMMENDED)):
             self.assertLess(day.idle_share, IDLE_SHARE_MAX, f"seed {seed}")

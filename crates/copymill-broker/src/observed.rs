@@ -8,10 +8,11 @@ use std::{
 use async_trait::async_trait;
 use bytes::Bytes;
 
-use crate::{Broker, BrokerError, Consumer, Listener, Message, ReplyAddress};
+use crate::{Broker, BrokerError, Consumer, Delivery, Listener, Message, ReplyAddress, seam::Settle};
 
 /// What [`ObservedBroker`] calls operations.
-pub const BROKER_OPERATIONS: [&str; 6] = ["publish", "consume", "reply", "broadcast", "listen", "depth"];
+pub const BROKER_OPERATIONS: [&str; 9] =
+    ["publish", "consume", "ack", "dead_letter", "requeue", "reply", "broadcast", "listen", "depth"];
 /// What it calls their results.
 pub const BROKER_RESULTS: [&str; 2] = ["ok", "error"];
 
@@ -35,11 +36,56 @@ impl ObservedBroker {
         operation: &'static str,
         call: impl Future<Output = Result<T, BrokerError>> + Send,
     ) -> Result<T, BrokerError> {
-        let begun = Instant::now();
-        let result = call.await;
-        (self.observer)(operation, if result.is_ok() { "ok" } else { "error" }, begun.elapsed());
-        result
+        observe(&self.observer, operation, call).await
     }
+}
+
+/// A consumer whose deliveries are observed when they are settled.
+struct ObservedConsumer {
+    inner: Box<dyn Consumer>,
+    observer: BrokerObserver,
+}
+
+#[async_trait]
+impl Consumer for ObservedConsumer {
+    async fn next(&mut self) -> Result<Option<Delivery>, BrokerError> {
+        let Some(delivery) = self.inner.next().await? else { return Ok(None) };
+        let settle = Box::new(ObservedSettle { inner: delivery.settle, observer: self.observer.clone() });
+        Ok(Some(Delivery { settle, ..delivery }))
+    }
+}
+
+struct ObservedSettle {
+    inner: Box<dyn Settle>,
+    observer: BrokerObserver,
+}
+
+#[async_trait]
+impl Settle for ObservedSettle {
+    async fn ack(self: Box<Self>) -> Result<(), BrokerError> {
+        observe(&self.observer, "ack", self.inner.ack()).await
+    }
+
+    async fn dead_letter(self: Box<Self>, reason: &str) -> Result<(), BrokerError> {
+        observe(&self.observer, "dead_letter", self.inner.dead_letter(reason)).await
+    }
+
+    async fn requeue(self: Box<Self>) -> Result<(), BrokerError> {
+        observe(&self.observer, "requeue", self.inner.requeue()).await
+    }
+}
+
+async fn observe<T>(
+    observer: &BrokerObserver,
+    operation: &'static str,
+    call: impl Future<Output = Result<T, BrokerError>> + Send,
+) -> Result<T, BrokerError> {
+    let begun = Instant::now();
+    let result = call.await;
+    // A message that is back in its queue has nobody to mend anything for it.
+    let is_well = result.as_ref().err().is_none_or(|error| error.is_returned);
+    observer(operation, if is_well { "ok" } else { "error" }, begun.elapsed());
+    result
 }
 
 #[async_trait]
@@ -49,7 +95,8 @@ impl Broker for ObservedBroker {
     }
 
     async fn consume(&self, queue: &str, prefetch: u16) -> Result<Box<dyn Consumer>, BrokerError> {
-        self.observe("consume", self.inner.consume(queue, prefetch)).await
+        let inner = self.observe("consume", self.inner.consume(queue, prefetch)).await?;
+        Ok(Box::new(ObservedConsumer { inner, observer: self.observer.clone() }))
     }
 
     async fn reply(&self, to: &ReplyAddress, body: Bytes) -> Result<bool, BrokerError> {

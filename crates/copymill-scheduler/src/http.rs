@@ -134,7 +134,7 @@ async fn count(
 /// Answers a request as a part of the trace of whoever asks. Its path is its client's words, and stays out of it.
 async fn traced(route: &str, request: Request, next: Next) -> Response {
     let (began, method) = (Instant::now(), request.method().clone());
-    let span = tracing::debug_span!(
+    let span = tracing::info_span!(
         "request",
         http.request.method = %method,
         http.route = route,

@@ -1,6 +1,7 @@
 //! The admin port: whether a process lives, whether it can work, and what it measures.
 //!
-//! `/healthz` fails only for what a restart mends: an orchestrator kills what fails it. `/readyz` says what a process waits
+//! `/startz` fails until the process has started, which takes long where a model is fetched; what comes after is none of
+//! its business. `/healthz` fails only for what a restart mends: an orchestrator kills what fails it. `/readyz` says what a process waits
 //! for; outages of others belong there. `/metrics` is what Prometheus scrapes.
 
 use std::convert::Infallible;
@@ -29,7 +30,7 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(10);
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct AdminSettings {
-    /// Address of `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9090`; `none` listens nowhere.
+    /// Address of `/startz`, `/healthz`, `/readyz` and `/metrics`, such as `0.0.0.0:9090`; `none` listens nowhere.
     pub address: String,
 }
 
@@ -44,6 +45,11 @@ impl Default for AdminSettings {
 pub trait Vitals: Send + Sync + 'static {
     /// Why only a restart helps; none while that is not so. Waits for nothing outside of the process.
     fn stuck(&self) -> Option<String>;
+
+    /// What has to be over before anything else can be asked, such as loading a model; none where nothing has.
+    fn starting(&self) -> Option<String> {
+        None
+    }
 
     /// What the process waits for before it can work; none where it can.
     async fn unready(&self) -> Option<String>;
@@ -61,7 +67,7 @@ pub async fn serve(settings: &AdminSettings, vitals: Arc<dyn Vitals>) -> anyhow:
     let listener = TcpListener::bind(address).await.with_context(|| {
         format!("admin.address: {address} cannot be listened on; set another address, or `none`")
     })?;
-    tracing::info!(address = %listener.local_addr()?, "serving /healthz, /readyz and /metrics");
+    tracing::info!(address = %listener.local_addr()?, "serving /startz, /healthz, /readyz and /metrics");
     tokio::spawn(accept(listener, vitals));
     Ok(())
 }
@@ -92,9 +98,10 @@ async fn answer(request: Request<Incoming>, vitals: Arc<dyn Vitals>) -> Result<R
     let (status, body) = match request.uri().path() {
         _ if !is_read => (StatusCode::METHOD_NOT_ALLOWED, "this port is only read\n".to_owned()),
         "/healthz" => verdict(vitals.stuck()),
+        "/startz" => verdict(vitals.starting()),
         "/readyz" => verdict(vitals.unready().await),
         "/metrics" => measured(vitals).await,
-        _ => (StatusCode::NOT_FOUND, "here are /healthz, /readyz and /metrics\n".to_owned()),
+        _ => (StatusCode::NOT_FOUND, "here are /startz, /healthz, /readyz and /metrics\n".to_owned()),
     };
     let mut response = Response::new(body);
     *response.status_mut() = status;

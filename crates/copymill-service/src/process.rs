@@ -19,7 +19,7 @@ Settings come from the YAML file that COPYMILL_CONFIG names and from the environ
   COPYMILL_BROKER__URL        amqp://user:password@host:5672/vhost, or amqps://…
   COPYMILL_LOG                what is logged, such as debug; info where it is not set
   COPYMILL_LOG_FORMAT         human or json
-  COPYMILL_ADMIN__ADDRESS     where /healthz, /readyz and /metrics are served, such as 0.0.0.0:9090; none where it is not set
+  COPYMILL_ADMIN__ADDRESS     where /startz, /healthz, /readyz and /metrics are served, such as 0.0.0.0:9090; none where it is not set
   OTEL_EXPORTER_OTLP_ENDPOINT  where traces go, such as http://collector:4318; nowhere where it is not set";
 
 /// What a program says of itself with `--help`.

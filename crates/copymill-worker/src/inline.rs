@@ -132,7 +132,7 @@ impl InlineJobs {
             return Ok((answer, "replayed"));
         }
         let (job, letter) = self.compile(job, letter).await?;
-        tracing::info!(job = %job.campaign.id, rows = job.rows.len(), kind = job.campaign.file.kind, "an inline job");
+        tracing::info!(job.id = %job.campaign.id, job.rows = job.rows.len(), job.kind = job.campaign.file.kind, "an inline job");
         let object = Bytes::from(self.generate(&job, room).await.map_err(anyhow::Error::from)?);
         let put = || async { Ok(self.store.put(&key, object.clone(), Condition::IfAbsent).await?) };
         match self.store_patience.with(put).await? {

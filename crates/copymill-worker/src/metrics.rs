@@ -144,7 +144,9 @@ impl WorkerMetrics {
 
     /// Says which model is loaded, under the name that the scheduler knows it by, too.
     pub(crate) fn loaded(&self, (model, sha256): (&str, &str), info: &EngineInfo, took: Duration) {
-        self.model_info.say([model, sha256, &info.quantisation, &info.architecture, &info.device]);
+        let (bytes, context) = (info.model_bytes.to_string(), info.context_tokens.to_string());
+        let (quantisation, architecture, device) = (&info.quantisation, &info.architecture, &info.device);
+        self.model_info.say([model, sha256, quantisation, architecture, &bytes, &context, device]);
         self.slots.set(info.slots.into());
         self.model_bytes.set(i64::try_from(info.model_bytes).unwrap_or(i64::MAX));
         self.model_context_tokens.set(info.context_tokens.into());

@@ -76,13 +76,13 @@ impl Workbench {
                 Ok(forgiving(delivery.dead_letter(&reason).await)?)
             }
             Ok(job) => {
-                let span = tracing::debug_span!("chunk", campaign.id = %job.campaign, chunk.id = %job.chunk);
+                let span = tracing::info_span!("chunk", campaign.id = %job.campaign, chunk.id = %job.chunk);
                 traces::follow(&span, delivery.properties.trace.as_deref());
                 self.take_chunk(job, delivery).instrument(span).await
             }
             Err(_) => {
                 let key = delivery.properties.message_id.as_deref().map(inline_key).unwrap_or_default();
-                let span = tracing::debug_span!("inline_job", store.key = key);
+                let span = tracing::info_span!("inline_job", store.key = key);
                 traces::follow(&span, delivery.properties.trace.as_deref());
                 self.take_inline(delivery).instrument(span).await
             }
@@ -99,7 +99,7 @@ impl Workbench {
         };
         let begun = Instant::now();
         metrics.chunks_in_hand.inc();
-        tracing::info!(campaign.id = %job.campaign, chunk.id = %job.chunk, chunk.kind = ?job.kind, chunk.suspect = is_suspect, "a chunk is begun");
+        tracing::info!(chunk.kind = ?job.kind, chunk.suspect = is_suspect, "a chunk is begun");
         self.tell(&Event::Started { job: job.clone(), worker: self.name.clone() }).await?;
         let worked = self.work_unless_cancelled(&job, &held, is_suspect).await;
         if worked.as_ref().is_err_and(has_stopped) {
@@ -119,11 +119,11 @@ impl Workbench {
     }
 
     fn note_end(&self, event: &Event, begun: Instant) {
-        let (job, result, took) = (event.job(), event.name(), begun.elapsed().as_secs_f64());
+        let (result, took) = (event.name(), begun.elapsed().as_secs_f64());
         let metrics = &self.generator.progress.metrics;
         metrics.chunk_seconds.observe(took);
         metrics.chunks_total.of([result]).inc();
-        tracing::info!(campaign.id = %job.campaign, chunk.id = %job.chunk, chunk.result = result, chunk.seconds = took, "a chunk is ended");
+        tracing::info!(chunk.result = result, chunk.seconds = took, "a chunk is ended");
     }
 
     /// Works on what is no chunk: an inline job that came back by itself may have killed its worker, and has the engine

@@ -1,7 +1,18 @@
 """Reliability: what failed, and whether it was borne."""
 
 from .panels import dashboard, series, stat, states, steps
-from .promql import both, increase, largest, rate, scheduler, scheduler_quantile, selector, total, worker
+from .promql import (
+    both,
+    increase,
+    largest,
+    of_model,
+    rate,
+    scheduler,
+    scheduler_quantile,
+    selector,
+    total,
+    worker,
+)
 
 NONE = steps("green", (1, "red"))
 FEW = steps("green", (1, "orange"), (10, "red"))
@@ -37,7 +48,7 @@ DASHBOARD = dashboard(
              total(increase(scheduler("elections_total"))), steps("green", (3, "orange"), (10, "red")), decimals=0),
         stat("Dead letters", "Messages in copymill.dead. Good: 0.", "short", largest(scheduler("dead_letters")), NONE),
         stat("Redeliveries", "Deliveries that had been delivered before. Good: a few after restarts of workers.", "short",
-             total(increase(worker("redeliveries_total"))), FEW, decimals=0),
+             total(of_model(increase(worker("redeliveries_total")), "$__range")), FEW, decimals=0),
         stat("Published again", "Chunks that were published again. Good: only those that stopped workers handed back.",
              "short", total(increase(scheduler("republished_chunks_total"))), FEW, decimals=0),
         stat("Store errors", "Share of calls that failed after all tries. Good: 0.", "percentunit",
@@ -49,7 +60,7 @@ DASHBOARD = dashboard(
     ]),
     ("Chunks", [
         series("Redeliveries", "Good: 0 but after a worker is lost or the broker restarts.", "suffix: /s",
-               (total(rate(worker("redeliveries_total")), "namespace", "instance"), "{{instance}}")),
+               (total(of_model(rate(worker("redeliveries_total")), "$__rate_interval"), "namespace", "instance"), "{{instance}}")),
         series("Published again by reason", "silent: a worker died; lost: the broker lost its queue; returned: a worker was "
                "stopped; failed: a worker gave up. Good: returned alone.", "suffix: /s",
                (total(rate(scheduler("republished_chunks_total")), "reason"), "{{reason}}"), stack=True),
@@ -59,9 +70,12 @@ DASHBOARD = dashboard(
         series("Dead letters", "Good: 0.", "short", (largest(scheduler("dead_letters")), "copymill.dead")),
         series("Failed checks by code", "Failed checks of all attempts, the ten most frequent. Good: no code that suddenly "
                "leads; docs/CHECKS.md explains them.", "suffix: /s",
-               (f"topk(10, {total(rate(worker('check_failures_total')), 'code')})", "{{code}}")),
+               (f"topk(10, {total(of_model(rate(worker('check_failures_total')), '$__rate_interval'), 'code')})", "{{code}}")),
+        series("Messages tried again", "Attempts beside the first of each message. Good: a small share of all messages.",
+               "suffix: /s", (f"{total(of_model(rate(worker('message_attempts_sum')), '$__rate_interval'))} - "
+                              f"{total(of_model(rate(worker('message_attempts_count')), '$__rate_interval'))}", "attempts")),
         series("Longest standstill of an engine", "Time without progress while there is work. Good: seconds.", "s",
-               (largest(worker("engine_idle_seconds"), "namespace", "instance"), "{{instance}}"),
+               (largest(of_model(worker("engine_idle_seconds")), "namespace", "instance"), "{{instance}}"),
                limits=steps("green", (120, "red"))),
     ]),
     ("Leader", [

@@ -110,6 +110,6 @@ DASHBOARD = dashboard(
         series("Time to load the model", "Good: minutes at most; from a cache it is seconds.", "s",
                (largest(of_model(worker("model_load_seconds")), *INSTANCE), "{{instance}}")),
         table("Models", "Which models are loaded. Good: one line per model; two mean different files under one name.",
-              f"count by (model, quantisation, architecture, device, sha256) ({MODELS})", "workers"),
+              f"count by (model, quantisation, architecture, bytes, context_tokens, device, sha256) ({MODELS})", "workers"),
     ]),
 )

@@ -53,11 +53,11 @@ pub struct Fleet {
     /// Recipients of each campaign
     #[arg(long, value_name = "N", default_value_t = 100_000)]
     recipients: u64,
-    /// Messages that a GPU writes in a second, as measured
+    /// Messages that a GPU writes in a second: an assumption until yours is measured
     #[arg(long, value_name = "RATE", default_value_t = 50.0)]
     messages_per_s: f64,
     /// How many times slower time passes than it would
-    #[arg(long, value_name = "TIMES", default_value_t = 5.0)]
+    #[arg(long, value_name = "TIMES", default_value_t = 4.0)]
     slower: f64,
 }
 

@@ -18,6 +18,8 @@ const MIB: u64 = 1 << 20;
 const SCHEDULER_BYTES: u64 = 512 * MIB;
 const WORKER_BYTES: u64 = 300 * MIB;
 const WINDOW: u64 = 256;
+/// What is promised of a million rows that are merged with copy.
+const RECIPIENTS_PER_S: f64 = 10_000.0;
 /// The script's tokens are bytes, and its post has 107 of them.
 const POST_TOKENS: u32 = 120;
 /// The scheduler's own default; the script writes them in a moment.
@@ -82,7 +84,8 @@ impl Throughput {
         line("until the campaign is completed", format_args!("{seconds:.1} s"));
         line("recipients/s", count((self.recipients as f64 / seconds) as u64));
         line("most jobs on the broker", format_args!("{most_jobs} (window {WINDOW}; {looks} looks)"));
-        let mut kept = most_jobs <= WINDOW + COUNTED_LATE;
+        let is_fast = self.own || self.recipients as f64 / seconds >= RECIPIENTS_PER_S;
+        let mut kept = is_fast && most_jobs <= WINDOW + COUNTED_LATE;
         for ((name, pid), before) in processes(&cluster).into_iter().zip(before) {
             let (peak, cpu) = (peak_resident_bytes(pid)?, cpu_seconds(pid)? - before);
             line(&name, format_args!("{:>4} MiB at most, {cpu:.1} s of CPU time", peak / MIB));
@@ -93,7 +96,7 @@ impl Throughput {
             };
         }
         cluster.stop();
-        if kept { Ok(()) } else { bail!("a promise of memory or window was broken") }
+        if kept { Ok(()) } else { bail!("a promise of speed, memory or window was broken") }
     }
 }
 

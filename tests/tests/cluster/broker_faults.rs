@@ -8,34 +8,44 @@ use copymill_tests::{Admin, Cluster};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
-/// Lets something happen to the broker in the middle of a campaign.
-fn survives(harm: impl FnOnce(&mut RabbitMq)) {
+/// Lets something happen to the broker in the middle of a campaign; how many chunks were published again after it lost them.
+fn survives(harm: impl FnOnce(&mut RabbitMq)) -> f64 {
     let mut node = RabbitMq::start();
     let cluster = Cluster::on(node.url(), EMAIL, recipients(120));
-    let programs = (cluster.scheduler(), cluster.worker());
+    let admin = Admin::default();
+    let scheduler = cluster.start("copymill-scheduler", "standing by", &[admin.setting()]);
+    // Six seconds a chunk.
+    let worker = cluster.scripted_worker(600, &[]);
     let id = cluster.submit();
     cluster.wait_for_messages(&id, 40, PATIENCE);
     harm(&mut node);
+    assert!(cluster.s3.object("/manifest.json").is_none(), "it happened in the middle of the campaign");
     cluster.wait_for(&id, "completed", PATIENCE);
     cluster.verify(&id, 240);
-    assert!(programs.0.is_running() && programs.1.is_running(), "nobody needs to be started again");
+    for program in [&scheduler, &worker] {
+        assert!(program.is_running(), "nobody needs to be started again");
+        assert!(program.log().contains("the broker cannot be reached; trying again"), "{}", program.log());
+    }
+    admin.metric("copymill_scheduler_republished_chunks_total{reason=\"lost\"}").unwrap()
 }
 
 #[test]
 fn a_broker_that_is_stopped_and_started_loses_nothing() {
-    survives(|node| {
+    let lost = survives(|node| {
         node.stop();
         node.start_again();
     });
+    assert_eq!(lost, 0.0, "queues outlive their node");
 }
 
 #[test]
 fn a_broker_whose_data_is_lost_loses_no_message() {
-    survives(|node| {
+    let lost = survives(|node| {
         node.kill();
         node.empty();
         node.start_again();
     });
+    assert!(lost >= 1.0, "what was in the queues is published again");
 }
 
 /// Longer than the broker takes to move a message.

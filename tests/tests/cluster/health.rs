@@ -53,12 +53,27 @@ fn a_store_that_gives_no_answer_makes_programs_unready_and_not_dead() {
 }
 
 #[test]
+fn a_scheduler_that_stands_by_is_ready_and_a_process_that_hangs_gives_no_answer() {
+    let cluster = Cluster::new("", "");
+    let _leader = cluster.start("copymill-scheduler", "leading", &[]);
+    let admin = Admin::default();
+    let standby = cluster.start("copymill-scheduler", "standing by", &[admin.setting()]);
+    wait_until("it is ready", PATIENCE, || admin.status("/readyz") == 200);
+    assert_eq!(admin.metric("copymill_scheduler_leader"), Some(0.0), "leadership is not readiness");
+    standby.signal(Signal::STOP);
+    let probe = ureq::get(&format!("http://{}/healthz", admin.setting().1)).timeout(Duration::from_secs(2));
+    assert!(matches!(probe.call(), Err(ureq::Error::Transport(_))), "whoever asks gives up");
+    standby.signal(Signal::CONT);
+    assert_eq!((admin.status("/startz"), admin.status("/healthz")), (200, 200));
+}
+
+#[test]
 fn the_admin_port_is_read_and_nothing_else() {
     let cluster = Cluster::new("", "");
     let admin = Admin::default();
     let _scheduler = cluster.start("copymill-scheduler", "standing by", &[admin.setting()]);
     let (status, page) = admin.asked("/");
-    assert_eq!((status, page.as_str()), (404, "here are /healthz, /readyz and /metrics\n"));
+    assert_eq!((status, page.as_str()), (404, "here are /startz, /healthz, /readyz and /metrics\n"));
     let posted = ureq::post(&format!("http://{}/metrics", admin.setting().1)).send_string("x");
     assert!(matches!(posted, Err(ureq::Error::Status(405, _))), "{posted:?}");
     let taken = cluster.run("copymill-scheduler", &[admin.setting()]);

@@ -42,6 +42,21 @@ fn a_submitted_campaign_is_generated_by_two_workers_and_comes_back_in_the_audien
 }
 
 #[test]
+fn who_watches_sees_progress_rate_time_left_and_the_workers_of_the_model() {
+    let cluster = Cluster::new(EMAIL, recipients(200));
+    assert!(cluster.copymill(&["status", "--watch"]).success().stderr.contains("no campaign is under way"));
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(100, &[]));
+    let id = cluster.submit();
+    let watched = cluster.copymill(&["status", "--watch", &id]).success();
+    assert!(watched.stdout.contains("400 of 400"), "{}", watched.stdout);
+    let lines: Vec<&str> = watched.stderr.lines().filter(|line| line.starts_with("spring: ")).collect();
+    let is_half_way = |line: &&&str| {
+        line.contains(" of 400 running · ") && line.contains("/s · 1 worker · ") && line.ends_with(" left")
+    };
+    assert!(lines.iter().any(|line| is_half_way(&line)), "{}", watched.stderr);
+}
+
+#[test]
 fn a_campaign_that_is_paused_rests_until_it_is_resumed() {
     let cluster = Cluster::new(EMAIL, recipients(120));
     let _programs = (cluster.scheduler(), cluster.worker());

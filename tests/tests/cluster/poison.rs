@@ -21,20 +21,20 @@ fn with_one_row(category: &str) -> String {
     lines.join("\n") + "\n"
 }
 
-/// Keeps two workers running, as Kubernetes would, until the campaign is completed; how often one was started again.
-fn completed_by_workers_that_die(cluster: &Cluster, id: &str, environment: &[(&str, &str)]) -> usize {
+/// Keeps two workers running, as Kubernetes would, until the campaign is completed; what those said that ended.
+fn completed_by_workers_that_die(cluster: &Cluster, id: &str, environment: &[(&str, &str)]) -> Vec<String> {
     let start = || cluster.start("scripted-worker", "waiting for chunks", environment);
     let mut workers: Vec<Program> = (0..2).map(|_| start()).collect();
-    let (mut restarts, mut looks) = (0, 0);
+    let (mut ended, mut looks) = (Vec::new(), 0);
     wait_until(&format!("{id} is completed"), PATIENCE, || {
         for worker in workers.iter_mut().filter(|worker| !worker.is_running()) {
+            ended.push(worker.log());
             *worker = start();
-            restarts += 1;
         }
         looks += 1;
         looks % 50 == 0 && cluster.copymill(&["status", id]).success().stdout.contains("completed")
     });
-    restarts
+    ended
 }
 
 fn one_row_is_invalid(cluster: &Cluster, id: &str) {
@@ -53,8 +53,8 @@ fn a_row_that_kills_every_worker_is_invalid_and_all_others_are_generated() {
     let cluster = Cluster::new(EMAIL, with_one_row("doom"));
     let _scheduler = cluster.scheduler();
     let id = cluster.submit();
-    let restarts = completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_KILLED_BY", "doom")]);
-    assert!(restarts >= 3, "the row kills its chunk's workers and those of its parts: {restarts}");
+    let ended = completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_KILLED_BY", "doom")]);
+    assert!(ended.len() >= 3, "the row kills its chunk's workers and those of its parts: {ended:?}");
     one_row_is_invalid(&cluster, &id);
 }
 
@@ -64,8 +64,10 @@ fn a_row_that_the_engine_hangs_on_is_found_by_the_watchdog() {
     let _scheduler = cluster.scheduler();
     let id = cluster.submit();
     let script = [("SCRIPT_STUCK_AT", "quicksand"), ("COPYMILL_WORKER__WATCHDOG_S", "2")];
-    let restarts = completed_by_workers_that_die(&cluster, &id, &script);
-    assert!(restarts >= 3, "{restarts}");
+    let ended = completed_by_workers_that_die(&cluster, &id, &script);
+    assert!(ended.len() >= 3, "{ended:?}");
+    let reason = "the engine made no progress for";
+    assert!(ended.iter().all(|log| log.contains(reason) && log.contains("worker.watchdog_s")), "{ended:?}");
     one_row_is_invalid(&cluster, &id);
 }
 
@@ -74,8 +76,9 @@ fn a_row_that_stops_every_engine_ends_workers_in_order_and_costs_itself() {
     let cluster = Cluster::new(EMAIL, with_one_row("breaker"));
     let _scheduler = cluster.scheduler();
     let id = cluster.submit();
-    let restarts = completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_STOPPED_BY", "breaker")]);
-    assert!(restarts >= 3, "its chunk is under suspicion, and split: {restarts}");
+    let ended = completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_STOPPED_BY", "breaker")]);
+    assert!(ended.len() >= 3, "its chunk is under suspicion, and split: {ended:?}");
+    assert!(ended.iter().all(|log| log.contains("the engine has stopped")), "{ended:?}");
     one_row_is_invalid(&cluster, &id);
 }
 

@@ -62,6 +62,11 @@ fn a_leader_killed_between_manifest_and_success_is_replaced() {
 }
 
 #[test]
+fn a_leader_killed_after_success_is_stored_and_before_its_campaign_is_completed_is_replaced() {
+    killed_at("/_SUCCESS", S3Fault::HangAfterEffect(FOREVER));
+}
+
+#[test]
 fn a_leader_killed_while_workers_generate_is_replaced_within_15_s() {
     let cluster = Cluster::new(EMAIL, recipients(120));
     let leader = cluster.scheduler();

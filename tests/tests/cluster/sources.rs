@@ -1,10 +1,11 @@
 //! Audiences and models that are objects of a user's own buckets.
 
+use std::process::Command;
 use std::sync::Arc;
 
 use copymill_store::{Condition, S3Object, S3Settings, S3Store, Store};
 use copymill_tests::s3::S3Fault;
-use copymill_tests::{Cluster, repository};
+use copymill_tests::{Cluster, Running, program, repository};
 use hyper::Method;
 use parquet::data_type::{ByteArray, ByteArrayType};
 use parquet::file::writer::SerializedFileWriter;
@@ -110,6 +111,32 @@ fn audiences_in_parquet_and_in_lines_of_json_are_planned_as_one_in_csv_is() {
     assert!(results[0].iter().all(|(_, recipient)| recipient["tier"].is_string()), "{:?}", results[0][0]);
     assert_eq!(results[0], results[1]);
     assert_eq!(results[0], results[2]);
+}
+
+#[test]
+fn a_worker_whose_disk_is_full_says_so_and_leaves_nothing_and_another_one_does_its_work() {
+    let campaign = EMAIL.replace("model: demo", "model: s3://models/shop/demo.gguf");
+    let cluster = Cluster::new(&campaign, recipients(60));
+    let model = std::fs::read(repository().join("examples/demo-model/demo.gguf")).unwrap();
+    let bytes = format!("{} bytes", model.len());
+    put(&cluster, "s3://models/shop/demo.gguf", model);
+    let (id, _scheduler) = (cluster.submit(), cluster.scheduler());
+    let named = ("COPYMILL_WORKER__MODEL", "s3://models/shop/demo.gguf");
+    // No file may grow beyond half a MiB, as on a disk that is full by then.
+    let mut full = Command::new("bash");
+    full.args(["-c", r#"trap '' XFSZ; ulimit -f 512; exec "$0""#]).arg(program("copymill-worker"));
+    full.current_dir(cluster.place.path("")).envs(cluster.environment()).envs([named]);
+    full.env("COPYMILL_WORKER__CACHE", cluster.place.path("full")).env_remove("COPYMILL_LOG");
+    let folder = cluster.place.path("full").display().to_string();
+    Running::spawn(full)
+        .finish()
+        .fails(1, &[&folder, &bytes, "bytes free; free some, or name another folder"]);
+    let left: Vec<_> = std::fs::read_dir(cluster.place.path("full/fetched")).unwrap().flatten().collect();
+    let bytes: u64 = left.iter().map(|entry| entry.metadata().unwrap().len()).sum();
+    assert_eq!(bytes, 0, "half a file is never left: {left:?}");
+    let _worker = cluster.start("copymill-worker", "waiting for chunks", &[named]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
 }
 
 #[test]

@@ -76,22 +76,54 @@ fn a_store_that_fails_for_longer_than_its_client_tries_is_waited_for() {
     cluster.verify(&id, 120);
 }
 
-#[test]
-fn an_audience_in_parts_arrives_once_whatever_call_of_its_upload_fails() {
+/// Submits an audience so large that it is sent in parts, each call of which fails once.
+fn sent_in_parts(fault: S3Fault) -> (Cluster, String) {
     // Above 16 MiB an object is sent in parts.
     let note = "x".repeat(1_000);
-    let rows = (0..18_000).map(|n| format!("c-{n},Ada,tents,gold,{note}\n"));
+    let rows = (0..LARGE).map(|n| format!("c-{n},Ada,tents,gold,{note}\n"));
     let audience = format!("id,first_name,last_category,tier,note\n{}", rows.collect::<String>());
-    let cluster = Cluster::new(EMAIL, &audience);
-    // The last one is the answer to the call that puts the parts together, after it did.
+    let cluster = Cluster::new(&EMAIL.replace("variants: 2", "variants: 1"), &audience);
+    // The last one is the call that puts the parts together.
     let calls = [(Method::POST, "?uploads"), (Method::PUT, "partNumber=2"), (Method::POST, "uploadId=")];
-    let placed = calls.map(|(method, path)| cluster.s3.fail(method, path, S3Fault::ErrorAfterEffect, 1));
+    let placed = calls.map(|(method, path)| cluster.s3.fail(method, path, fault, 1));
     let id = cluster.submit();
     assert!(placed.iter().all(|fault| fault.fired() == 1), "each call failed once");
     let stored = cluster.s3.object("/audiences/").unwrap();
     assert_eq!(stored.len(), audience.len());
     assert!(stored == audience.as_bytes(), "what is stored is the audience");
-    assert!(!id.is_empty());
+    (cluster, id)
+}
+
+/// Rows of some 1,000 bytes that are too much for one call.
+const LARGE: usize = 18_000;
+
+#[test]
+fn an_audience_in_parts_arrives_once_whatever_call_of_its_upload_fails() {
+    for fault in [S3Fault::SlowDown, S3Fault::Reset, S3Fault::ErrorAfterEffect] {
+        let (cluster, id) = sent_in_parts(fault);
+        if fault == S3Fault::ErrorAfterEffect {
+            let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+            cluster.wait_for(&id, "completed", PATIENCE);
+            cluster.verify(&id, LARGE);
+        }
+    }
+}
+
+#[test]
+fn a_campaign_whose_every_object_fails_once_is_submitted_once_and_ends_once() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let objects = ["/campaign.json", "/active/", "/idempotency/", "/audiences/", "/_SUCCESS"];
+    let placed = objects.map(|object| cluster.s3.fail(Method::PUT, object, S3Fault::ErrorAfterEffect, 1));
+    let submit = ["submit", "campaign.yaml", "--idempotency-key", "spring-1"];
+    let id = cluster.copymill(&submit).success().stdout.trim().to_owned();
+    assert_eq!(cluster.copymill(&submit).success().stdout.trim(), id, "it is the same campaign");
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+    for (fault, object) in placed.iter().zip(objects) {
+        assert_eq!(fault.fired(), 1, "{object}");
+    }
+    assert_eq!(cluster.copymill(&["list"]).success().stdout.matches("spring").count(), 1);
 }
 
 #[test]

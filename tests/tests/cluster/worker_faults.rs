@@ -161,6 +161,22 @@ fn a_worker_asked_to_stop_finishes_what_fits_into_its_grace() {
 }
 
 #[test]
+fn a_worker_asked_twice_to_stop_ends_at_once_and_its_chunks_run_elsewhere() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let _scheduler = cluster.scheduler();
+    let leaving = cluster.scripted_worker(LONG_ANSWER_MS, &[("COPYMILL_WORKER__GRACE_S", "600")]);
+    let id = cluster.submit();
+    leaving.wait_for(BEGUN, PATIENCE);
+    leaving.signal(Signal::TERM);
+    leaving.wait_for("asked to stop", PATIENCE);
+    let log = leaving.stop(Duration::from_secs(10));
+    assert!(log.contains("asked to stop again: what is in hand is dropped"), "{log}");
+    let _other = cluster.scripted_worker(0, &[]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+}
+
+#[test]
 fn a_worker_asked_to_stop_hands_back_what_does_not_fit_into_its_grace_and_exits_well() {
     let cluster = Cluster::new(EMAIL, recipients(120));
     let _scheduler = cluster.scheduler();

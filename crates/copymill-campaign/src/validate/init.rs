@@ -64,7 +64,8 @@ fn write_audience(text: &mut String, guess: &Guess, columns: &[String], source: 
         }
         // What is listed needs a default where it can be empty, which a sample does not tell.
         None => {
-            writeln!(text, "  # merge: {}", flow(&guess.merge))?;
+            let example = if guess.merge.is_empty() { "[first_name]".to_owned() } else { flow(&guess.merge) };
+            writeln!(text, "  merge: []                      # such as {example}")?;
             writeln!(text, "  # defaults: {{ first_name: there }}  # what stands for an empty value")?;
         }
     }

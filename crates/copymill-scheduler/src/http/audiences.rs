@@ -42,7 +42,7 @@ pub(super) async fn upload(
     if bytes == 0 {
         return Err(Refusal::new(
             StatusCode::BAD_REQUEST,
-            "the body is empty; it has to be the rows: CSV or JSONL",
+            "the body is empty; it has to be the rows: CSV, JSONL or Parquet",
         ));
     }
     let key = rules::key_of(&sha256);

@@ -39,19 +39,20 @@ pub struct Info<const N: usize> {
     help: &'static str,
 }
 
-/// Says which model is loaded: its name, checksum, quantisation, architecture and device.
+/// Says which model is loaded: its name, checksum, quantisation, architecture, size, context and device.
 pub type ModelInfo = Info<{ MODEL_LABELS.len() }>;
 /// Says which version a program has.
 pub type BuildInfo = Info<{ BUILD_LABELS.len() }>;
 
 /// Labels of `ModelInfo`.
-pub(super) const MODEL_LABELS: [&str; 5] = ["model", "sha256", "quantisation", "architecture", "device"];
+pub(super) const MODEL_LABELS: [&str; 7] =
+    ["model", "sha256", "quantisation", "architecture", "bytes", "context_tokens", "device"];
 /// Labels of `BuildInfo`.
 pub(super) const BUILD_LABELS: [&str; 1] = ["version"];
 
-impl Info<5> {
-    /// Says it: name, checksum, quantisation, architecture, device.
-    pub fn say(&self, values: [&str; 5]) {
+impl Info<7> {
+    /// Says it: name, checksum, quantisation, architecture, size, context, device.
+    pub fn say(&self, values: [&str; 7]) {
         self.register_series(MODEL_LABELS, values);
     }
 }

@@ -16,12 +16,17 @@ use copymill_service::admin::{self, AdminSettings, Vitals};
 struct Process {
     is_stuck: AtomicBool,
     waits: AtomicBool,
+    has_started: AtomicBool,
 }
 
 #[async_trait]
 impl Vitals for Process {
     fn stuck(&self) -> Option<String> {
         self.is_stuck.load(Ordering::SeqCst).then(|| "the loop stands still".into())
+    }
+
+    fn starting(&self) -> Option<String> {
+        (!self.has_started.load(Ordering::SeqCst)).then(|| "the model is being loaded".into())
     }
 
     async fn unready(&self) -> Option<String> {
@@ -48,12 +53,15 @@ async fn each_path_fails_for_its_own_reason_and_names_it() {
     let settings = AdminSettings { address: format!("127.0.0.1:{port}") };
     let process = Arc::new(Process::default());
     admin::serve(&settings, process.clone()).await.unwrap();
-    for path in ["/healthz", "/readyz"] {
+    assert_eq!(asked(port, "/startz").await, (503, "the model is being loaded\n".into()));
+    process.has_started.store(true, Ordering::SeqCst);
+    for path in ["/startz", "/healthz", "/readyz"] {
         assert_eq!(asked(port, path).await, (200, "ok\n".into()));
     }
     assert_eq!(asked(port, "/metrics").await, (200, "turns_total 1\n".into()));
     process.waits.store(true, Ordering::SeqCst);
     assert_eq!(asked(port, "/readyz").await, (503, "the store does not answer\n".into()));
+    assert_eq!(asked(port, "/startz").await.0, 200, "it has started");
     assert_eq!(asked(port, "/healthz").await.0, 200, "a restart does not help who waits");
     process.is_stuck.store(true, Ordering::SeqCst);
     assert_eq!(asked(port, "/healthz").await, (503, "the loop stands still\n".into()));

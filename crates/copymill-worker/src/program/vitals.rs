@@ -78,9 +78,13 @@ impl admin::Vitals for Known {
             .then(|| format!("the engine made no progress for {} s although it has work", standing.as_secs()))
     }
 
+    fn starting(&self) -> Option<String> {
+        self.engine.get().is_none().then(|| "the model is being loaded".into())
+    }
+
     async fn unready(&self) -> Option<String> {
-        if self.engine.get().is_none() {
-            return Some("the model is being loaded".into());
+        if let Some(waits) = self.starting() {
+            return Some(waits);
         }
         let Some(store) = self.store.get() else { return Some("the store is being probed".into()) };
         if !self.broker.get().is_some_and(|broker| broker.link_state().is_up) {

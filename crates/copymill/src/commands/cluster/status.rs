@@ -8,7 +8,7 @@ use std::{
 
 use clap::Args;
 use copymill_broker::{Broker, Listener};
-use copymill_campaign::{CampaignId, HEARTBEATS_TOPIC, Heartbeat};
+use copymill_campaign::{CampaignId, HEARTBEATS_TOPIC, Heartbeat, ModelPin};
 use copymill_scheduler::office::CampaignStatus;
 use indicatif::{MultiProgress, ProgressBar, ProgressDrawTarget, ProgressStyle};
 
@@ -26,6 +26,7 @@ const RATE_LOOKS: usize = 15;
 /// A worker that was not heard of for this long is not counted.
 const WORKER_GONE: Duration = Duration::from_secs(10);
 const NAMES: usize = 10;
+const NOTHING: &str = "no campaign is under way; `copymill list` names all";
 
 /// Show how campaigns stand
 ///
@@ -56,7 +57,7 @@ impl Status {
         }
         let campaigns = look(&cluster, id.as_ref()).await?;
         if campaigns.is_empty() {
-            output::note("no campaign is under way; `copymill list` names all");
+            output::note(NOTHING);
         }
         for campaign in &campaigns {
             if self.json { output::line(campaign.summary()) } else { describe(campaign) }
@@ -120,10 +121,13 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
     let mut workers = Workers { heard: HashMap::new(), heartbeats: broker.listen(HEARTBEATS_TOPIC).await? };
     let mut bars = Bars::new();
     let mut campaigns: Vec<CampaignStatus> = look(cluster, id.as_ref()).await?;
+    if campaigns.is_empty() {
+        output::note(NOTHING);
+    }
     let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.accepted.id.clone()).collect();
     let mut every = tokio::time::interval(LOOK_EVERY);
     loop {
-        bars.show(&campaigns, workers.count());
+        bars.show(&campaigns, &workers);
         if campaigns.iter().all(|campaign| campaign.state.is_over() || campaign.state.held.is_some()) {
             break;
         }
@@ -146,7 +150,7 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
 
 /// Workers that say something.
 struct Workers {
-    heard: HashMap<String, Instant>,
+    heard: HashMap<String, (Instant, ModelPin)>,
     heartbeats: Box<dyn Listener>,
 }
 
@@ -155,13 +159,15 @@ impl Workers {
         if let Some(body) = self.heartbeats.next().await?
             && let Ok(heartbeat) = serde_json::from_slice::<Heartbeat>(&body)
         {
-            self.heard.insert(heartbeat.worker, Instant::now());
+            self.heard.insert(heartbeat.worker, (Instant::now(), heartbeat.model));
         }
         Ok(())
     }
 
-    fn count(&self) -> usize {
-        self.heard.values().filter(|heard| heard.elapsed() < WORKER_GONE).count()
+    /// Those that live and have a model.
+    fn with(&self, model: &ModelPin) -> usize {
+        let is_there = |(heard, its): &&(Instant, ModelPin)| heard.elapsed() < WORKER_GONE && its == model;
+        self.heard.values().filter(is_there).count()
     }
 }
 
@@ -179,7 +185,7 @@ impl Bars {
         Self { all: MultiProgress::with_draw_target(target), bars: HashMap::new(), looks: 0 }
     }
 
-    fn show(&mut self, campaigns: &[CampaignStatus], workers: usize) {
+    fn show(&mut self, campaigns: &[CampaignStatus], workers: &Workers) {
         let says = self.all.is_hidden() && self.looks.is_multiple_of(LINE_EVERY);
         self.looks += 1;
         for campaign in campaigns {
@@ -190,7 +196,7 @@ impl Bars {
             if seen.len() > RATE_LOOKS {
                 seen.remove(0);
             }
-            let text = message(campaign, rate(seen), workers);
+            let text = message(campaign, rate(seen), workers.with(&campaign.accepted.model));
             bar.set_prefix(campaign.accepted.file.campaign.clone());
             bar.set_position(campaign.done());
             bar.set_message(text.clone());
