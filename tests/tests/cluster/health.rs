@@ -61,8 +61,9 @@ fn a_scheduler_that_stands_by_is_ready_and_a_process_that_hangs_gives_no_answer(
     wait_until("it is ready", PATIENCE, || admin.status("/readyz") == 200);
     assert_eq!(admin.metric("copymill_scheduler_leader"), Some(0.0), "leadership is not readiness");
     standby.signal(Signal::STOP);
-    let probe = ureq::get(&format!("http://{}/healthz", admin.setting().1)).timeout(Duration::from_secs(2));
-    assert!(matches!(probe.call(), Err(ureq::Error::Transport(_))), "whoever asks gives up");
+    let url = format!("http://{}/healthz", admin.setting().1);
+    let probe = || ureq::get(&url).timeout(Duration::from_secs(2)).call();
+    wait_until("whoever asks gives up", PATIENCE, || matches!(probe(), Err(ureq::Error::Transport(_))));
     standby.signal(Signal::CONT);
     assert_eq!((admin.status("/startz"), admin.status("/healthz")), (200, 200));
 }
