@@ -64,6 +64,9 @@ pub struct CampaignState {
     /// Why it waits for somebody to mend what its chunks failed on and to resume it; it is paused meanwhile.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub held: Option<String>,
+    /// How often it was resumed: who resumes one that is held again at once sees that the order was taken.
+    #[serde(default)]
+    pub resumes: u32,
     /// Whether it is being cancelled: workers drop what they have of it.
     #[serde(default)]
     pub cancelling: bool,
@@ -117,6 +120,7 @@ impl CampaignState {
             phase: CampaignPhase::Accepted,
             paused: false,
             held: None,
+            resumes: 0,
             cancelling: false,
             approved: false,
             reworking: None,
@@ -142,6 +146,7 @@ impl CampaignState {
     /// Goes on after a pause, or after what held it was mended.
     pub fn resume(&mut self) {
         (self.paused, self.held) = (false, None);
+        self.resumes += 1;
     }
 
     /// Moves on to another state. Nothing holds what is over.
@@ -163,7 +168,7 @@ impl CampaignState {
         }
         self.phase = to;
         if to.is_terminal() {
-            self.resume();
+            (self.paused, self.held) = (false, None);
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
-use copymill_campaign::{Action, CampaignId};
+use copymill_campaign::{Action, CampaignId, CampaignState};
 use copymill_scheduler::office::{CampaignStatus, Office};
 
 use super::Cluster;
@@ -84,36 +84,43 @@ struct Target {
 
 impl Pause {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
-        self.target.order(Action::Pause, |status| status.state.paused).await
+        self.target.order(Action::Pause, |_, now| now.paused).await
     }
 }
 
 impl Resume {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
-        self.target.order(Action::Resume, |status| !status.state.paused).await
+        self.target.order(Action::Resume, |before, now| !now.paused || now.resumes > before.resumes).await
     }
 }
 
 impl Cancel {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
-        self.target.order(Action::Cancel, |status| status.state.cancelling).await
+        self.target.order(Action::Cancel, |_, now| now.cancelling).await
     }
 }
 
 impl Approve {
     pub(crate) async fn execute(self) -> anyhow::Result<Exit> {
-        self.target.order(Action::Approve, |status| status.state.approved).await
+        self.target.order(Action::Approve, |_, now| now.approved).await
     }
 }
 
 impl Target {
-    async fn order(self, action: Action, is_taken: fn(&CampaignStatus) -> bool) -> anyhow::Result<Exit> {
+    /// Orders something, and waits until the leader has taken it, as its state before and after shows.
+    async fn order(
+        self,
+        action: Action,
+        is_taken: fn(&CampaignState, &CampaignState) -> bool,
+    ) -> anyhow::Result<Exit> {
         let cluster = Cluster::reach().await?;
         let id = cluster.campaign(&self.campaign).await?;
         let office = cluster.ordering().await?;
+        let before = office.status(&id).await?.state;
+        let is_taken = |now: &CampaignState| is_taken(&before, now);
         office.order(&id, action).await?;
         let status = follow(&office, &id, is_taken).await?;
-        if !is_taken(&status) && !status.state.phase.is_terminal() {
+        if !is_taken(&status.state) && !status.state.phase.is_terminal() {
             output::warn("no scheduler took the order yet; it waits on the broker until one does");
             return Ok(Exit::Failed);
         }
@@ -125,12 +132,13 @@ impl Target {
 async fn follow(
     office: &Office,
     id: &CampaignId,
-    is_taken: fn(&CampaignStatus) -> bool,
+    is_taken: impl Fn(&CampaignState) -> bool,
 ) -> anyhow::Result<CampaignStatus> {
     let until = tokio::time::Instant::now() + PATIENCE;
     loop {
         let status = office.status(id).await?;
-        if is_taken(&status) || status.state.phase.is_terminal() || tokio::time::Instant::now() > until {
+        if is_taken(&status.state) || status.state.phase.is_terminal() || tokio::time::Instant::now() > until
+        {
             return Ok(status);
         }
         tokio::time::sleep(LOOK_EVERY).await;
