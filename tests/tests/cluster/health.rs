@@ -62,8 +62,11 @@ fn a_scheduler_that_stands_by_is_ready_and_a_process_that_hangs_gives_no_answer(
     assert_eq!(admin.metric("copymill_scheduler_leader"), Some(0.0), "leadership is not readiness");
     standby.signal(Signal::STOP);
     let url = format!("http://{}/healthz", admin.setting().1);
-    let probe = || ureq::get(&url).timeout(Duration::from_secs(2)).call();
-    wait_until("whoever asks gives up", PATIENCE, || matches!(probe(), Err(ureq::Error::Transport(_))));
+    let gives_up = || {
+        let probe = ureq::get(&url).timeout(Duration::from_secs(2)).call();
+        matches!(probe, Err(ureq::Error::Transport(_)))
+    };
+    wait_until("whoever asks gives up", PATIENCE, gives_up);
     standby.signal(Signal::CONT);
     assert_eq!((admin.status("/startz"), admin.status("/healthz")), (200, 200));
 }
