@@ -15,14 +15,15 @@ pub struct Admin {
 
 impl Default for Admin {
     fn default() -> Self {
-        Self::on(free_port())
+        let port = free_port();
+        Self { port, address: format!("127.0.0.1:{port}") }
     }
 }
 
 impl Admin {
-    /// The admin port of a program that was told this port.
-    pub fn on(port: u16) -> Self {
-        Self { port, address: format!("127.0.0.1:{port}") }
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
     }
 
     /// The setting that tells a program of it.

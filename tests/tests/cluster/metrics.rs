@@ -3,8 +3,8 @@
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use copymill_tests::servers::{Prometheus, RabbitMq, free_port, page, wait_until};
-use copymill_tests::{Cluster, Running, repository};
+use copymill_tests::servers::{Prometheus, RabbitMq, page, wait_until};
+use copymill_tests::{Admin, Cluster, Running, repository};
 use serde_json::Value;
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
@@ -53,9 +53,8 @@ fn is_number(sample: &Value) -> bool {
 fn every_expression_of_dashboards_rules_and_triggers_has_data() {
     let node = RabbitMq::start();
     let cluster = Cluster::on(node.new_vhost(), EMAIL, recipients(400));
-    let ports = [(); 4].map(|()| free_port());
-    let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
-    let admin = |which: usize| ("COPYMILL_ADMIN__ADDRESS", addresses[which].as_str());
+    let admins = [(); 4].map(|()| Admin::default());
+    let (ports, admin) = (admins.each_ref().map(Admin::port), |which: usize| admins[which].setting());
     let dcgm = std::fs::read_to_string(repository().join("deploy/prometheus/tests/dcgm.prom")).unwrap();
     let scrapes = configuration([ports[0], ports[1]], [ports[2], ports[3]], node.metrics_port(), page(dcgm));
     let _schedulers = [0, 1].map(|which| cluster.start("copymill-scheduler", "standing by", &[admin(which)]));

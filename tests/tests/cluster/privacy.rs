@@ -1,7 +1,7 @@
 //! Recipients are in the store and nowhere else: not in a log, a metric or a trace, however much is logged.
 
-use copymill_tests::Cluster;
-use copymill_tests::servers::{Sink, free_port, wait_until};
+use copymill_tests::servers::{Sink, wait_until};
+use copymill_tests::{Admin, Cluster};
 use serde_json::{Value, json};
 
 use crate::campaign::{EMAIL, PATIENCE};
@@ -50,15 +50,14 @@ fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
         Cluster::new(&EMAIL.replace("merge: [first_name]", "merge: [first_name, id]"), recipients());
     let traces = Sink::start();
     let url = traces.url();
-    let ports = [free_port(), free_port()];
-    let addresses = ports.map(|port| format!("127.0.0.1:{port}"));
+    let admins = [Admin::default(), Admin::default()];
     let environment = |which: usize| {
         [
             ("COPYMILL_SCHEDULER__HTTP", "127.0.0.1:0"),
             ("OTEL_EXPORTER_OTLP_ENDPOINT", url.as_str()),
             ("OTEL_BSP_SCHEDULE_DELAY", "200"),
             ("COPYMILL_LOG", "trace,lapin=info,amq_protocol=info,aws=info,hyper=info,h2=info,rustls=info"),
-            ("COPYMILL_ADMIN__ADDRESS", addresses[which].as_str()),
+            admins[which].setting(),
         ]
     };
     let scheduler = cluster.start("copymill-scheduler", "standing by", &environment(0));
@@ -80,10 +79,7 @@ fn no_value_of_a_recipient_is_in_a_log_a_metric_or_a_trace() {
     ] {
         wait_until(&format!("a trace holds {name}"), PATIENCE, || traces.got(name));
     }
-    let metrics = ports.map(|port| {
-        let url = format!("http://127.0.0.1:{port}/metrics");
-        ureq::get(&url).call().unwrap().into_string().unwrap()
-    });
+    let metrics = admins.each_ref().map(|admin| admin.asked("/metrics").1);
     assert!(metrics[1].contains("copymill_worker_messages_total{kind=\"social_post\",outcome=\"invalid\"} "));
     assert!(!metrics.iter().any(|text| text.contains(&id)), "a campaign is in no metric");
     for value in VALUES {

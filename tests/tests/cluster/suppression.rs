@@ -204,6 +204,20 @@ fn a_campaign_that_is_held_can_be_cancelled_whoever_leads() {
 }
 
 #[test]
+fn a_campaign_whose_leader_died_over_cancelling_it_ends_with_the_next_one_although_it_has_no_list() {
+    let (cluster, id, [first, _worker]) = held(NO_LIST.to_vec(), &Admin::default());
+    first.kill();
+    cluster.s3.alter("/state.json", |body| {
+        let mut state: Value = serde_json::from_slice(body).unwrap();
+        state["cancelling"] = true.into();
+        *body = state.to_string().into_bytes();
+    });
+    let _second = cluster.scheduler();
+    cluster.wait_for(&id, "cancelled", PATIENCE);
+    cluster.verify(&id, 0);
+}
+
+#[test]
 fn a_list_on_the_users_machine_is_what_it_was_when_the_campaign_was_submitted() {
     let cluster = cluster("");
     cluster.place.edit_campaign(&format!("list: {LIST}, by: emails"), "list: left.txt, by: ids");

@@ -31,11 +31,15 @@ impl Leader {
             match lists.of(&self.campaign).await {
                 Ok(list) => return Ok(Begun::With(list)),
                 Err(error) if passes(&error) => return Err(error),
+                Err(_) if state.state.cancelling => {
+                    self.end(&mut state, CampaignPhase::Cancelled).await?;
+                    return Ok(Begun::Ended(Ended::Cancelled));
+                }
                 Err(error) => self.hold(&mut state, format!("{error:#}")).await?,
             }
             signals.progress.send_replace(state.state.clone());
-            if let Some(ended) = self.wait_until_resumed(&mut state, notes, signals).await? {
-                return Ok(Begun::Ended(ended));
+            if !self.waited_for_orders(&mut state, notes, signals).await? {
+                return Ok(Begun::Ended(Ended::Stopped));
             }
         }
         Ok(Begun::With(None))
@@ -56,16 +60,16 @@ impl Leader {
         state.save(&self.lease).await
     }
 
-    /// Follows orders about a campaign that is held; none once it is resumed.
-    async fn wait_until_resumed(
+    /// Follows orders about a campaign that is held until it is resumed or cancelled; false where the process drains.
+    async fn waited_for_orders(
         &self,
         state: &mut StateFile,
         notes: &mut Notes,
         signals: &mut Signals,
-    ) -> anyhow::Result<Option<Ended>> {
-        while state.state.held.is_some() {
+    ) -> anyhow::Result<bool> {
+        while state.state.held.is_some() && !state.state.cancelling {
             let note = tokio::select! {
-                _ = signals.draining.wait_for(|draining| *draining) => return Ok(Some(Ended::Stopped)),
+                _ = signals.draining.wait_for(|draining| *draining) => return Ok(false),
                 note = notes.next() => note?,
             };
             match note {
@@ -78,17 +82,13 @@ impl Leader {
                     }
                     state.save(&self.lease).await?;
                     acknowledge(delivery).await?;
-                    if state.state.cancelling {
-                        self.end(state, CampaignPhase::Cancelled).await?;
-                        return Ok(Some(Ended::Cancelled));
-                    }
                 }
                 // What workers did is found in the store.
                 Note::Event(_, delivery) => acknowledge(delivery).await?,
                 Note::Alive(_) | Note::Idle => {}
             }
         }
-        Ok(None)
+        Ok(true)
     }
 }
 
