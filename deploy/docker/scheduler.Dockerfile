@@ -2,16 +2,27 @@
 # The scheduler, without llama.cpp. From the project's folder:
 #   docker build -f deploy/docker/scheduler.Dockerfile -t copymill-scheduler:0.1.0 .
 
-FROM rust:1.95.0-bookworm AS build
+FROM rust:1.95.0-bookworm AS tools
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/*
-WORKDIR /src
-COPY . .
-ENV CARGO_INCREMENTAL=0
-# Crates and what was compiled of them stay in caches between builds; only the crates that changed are compiled again.
+# What writes down which crates are depended on, and compiles them apart from the sources.
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
-    --mount=type=cache,id=copymill-target,target=/src/target,sharing=locked \
+    cargo install cargo-chef --version 0.1.78 --locked
+WORKDIR /src
+ENV CARGO_INCREMENTAL=0
+
+FROM tools AS recipe
+COPY . .
+RUN cargo chef prepare --recipe-path /recipe.json
+
+FROM tools AS build
+COPY --from=recipe /recipe.json /recipe.json
+# A layer of its own, which changes with Cargo.lock and the manifests, and not with the sources.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+    cargo chef cook --release --locked --recipe-path /recipe.json --package copymill-scheduler
+COPY . .
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     deploy/docker/build.py /out/usr/local copymill-scheduler
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     mkdir -p /out/usr/share/copymill \

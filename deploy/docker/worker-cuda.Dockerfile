@@ -5,7 +5,7 @@
 
 FROM rust:1.95.0-bookworm AS rust
 
-FROM nvidia/cuda:12.8.1-devel-ubuntu24.04 AS build
+FROM nvidia/cuda:12.8.1-devel-ubuntu24.04 AS tools
 RUN apt-get update \
  && apt-get install -y --no-install-recommends ca-certificates clang cmake g++ libclang-dev make ninja-build pkg-config python3 \
  && rm -rf /var/lib/apt/lists/*
@@ -14,16 +14,27 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo \
     RUSTUP_HOME=/usr/local/rustup \
     PATH=/usr/local/cargo/bin:$PATH
+# What writes down which crates are depended on, and compiles them apart from the sources.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+    cargo install cargo-chef --version 0.1.78 --locked
 WORKDIR /src
-COPY . .
 # T4, A100, A10 and A40, L4 and L40S, H100 and H200; newer GPUs compile the last one's intermediate code at the first start.
 ARG CUDA_ARCHITECTURES="75-real;80-real;86-real;89-real;90"
 ENV CARGO_INCREMENTAL=0 \
     CMAKE_GENERATOR=Ninja \
     CMAKE_CUDA_ARCHITECTURES=$CUDA_ARCHITECTURES
-# Crates and what was compiled of them stay in caches between builds. Another system's C library is another cache.
+
+FROM tools AS recipe
+COPY . .
+RUN cargo chef prepare --recipe-path /recipe.json
+
+FROM tools AS build
+COPY --from=recipe /recipe.json /recipe.json
+# A layer of its own, which changes with Cargo.lock and the manifests, and not with the sources.
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
-    --mount=type=cache,id=copymill-target-cuda,target=/src/target,sharing=locked \
+    cargo chef cook --release --locked --recipe-path /recipe.json --package copymill-worker --package copymill --features copymill/dynamic-backends,copymill/cuda
+COPY . .
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     deploy/docker/build.py /out/usr/local copymill-worker copymill --features copymill/dynamic-backends,copymill/cuda
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     mkdir -p /out/usr/share/copymill \

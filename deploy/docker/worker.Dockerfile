@@ -3,17 +3,28 @@
 #   docker build -f deploy/docker/worker.Dockerfile -t copymill-worker:0.1.0 .
 # llama.cpp is compiled for every generation of CPUs, and the worker loads what fits the machine when it starts.
 
-FROM rust:1.95.0-bookworm AS build
+FROM rust:1.95.0-bookworm AS tools
 RUN apt-get update \
  && apt-get install -y --no-install-recommends clang cmake libclang-dev ninja-build python3 \
  && rm -rf /var/lib/apt/lists/*
+# What writes down which crates are depended on, and compiles them apart from the sources.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+    cargo install cargo-chef --version 0.1.78 --locked
 WORKDIR /src
-COPY . .
 ENV CARGO_INCREMENTAL=0 \
     CMAKE_GENERATOR=Ninja
-# Crates and what was compiled of them stay in caches between builds; only the crates that changed are compiled again.
+
+FROM tools AS recipe
+COPY . .
+RUN cargo chef prepare --recipe-path /recipe.json
+
+FROM tools AS build
+COPY --from=recipe /recipe.json /recipe.json
+# A layer of its own, which changes with Cargo.lock and the manifests, and not with the sources.
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
-    --mount=type=cache,id=copymill-target,target=/src/target,sharing=locked \
+    cargo chef cook --release --locked --recipe-path /recipe.json --package copymill-worker --package copymill --features copymill/dynamic-backends
+COPY . .
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     deploy/docker/build.py /out/usr/local copymill-worker copymill --features copymill/dynamic-backends
 RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
     mkdir -p /out/usr/share/copymill \

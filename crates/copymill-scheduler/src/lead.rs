@@ -18,7 +18,7 @@ use anyhow::Context;
 use copymill_broker::{Broker, Delivery, Message, Properties};
 use copymill_campaign::{
     Accepted, Action, CampaignKeys, CampaignPhase, CampaignState, ChunkId, ChunkJob, ChunkKind, ChunkResult,
-    Event, jobs_queue,
+    Event, jobs_queue, model_label,
 };
 use copymill_service::traces;
 use copymill_store::Store;
@@ -326,6 +326,7 @@ impl Leader {
         if !stage.done(chunk, result, &mut state.state) {
             return;
         }
+        self.metrics.series.finished_chunks_total.add(&model_label(&self.campaign.model), 1);
         if stage.kind == ChunkKind::Messages {
             self.metrics.messages(outcomes);
         }

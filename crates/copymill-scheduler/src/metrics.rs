@@ -70,6 +70,8 @@ copymill_service::metrics! {
         republished_chunks_total: IntCounter["reason" = AGAIN],
         /// Messages of chunks that ended, by outcome.
         messages_total: IntCounter["outcome" = Outcome::ALL.map(Outcome::as_str)],
+        /// Chunks of messages and of segments that were finished, by model.
+        finished_chunks_total: ModelCounter,
         /// Time of a chunk from its publishing to its end.
         chunk_turnaround_seconds: Histogram(1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 600.0, 1800.0, 3600.0),
         /// Time from a worker's report to its effect, by both clocks.
@@ -145,6 +147,7 @@ impl SchedulerMetrics {
         let of = |value: fn(&ModelDemand) -> f64| {
             models.iter().map(move |demand| (demand.model.as_str(), value(demand))).collect::<Vec<_>>()
         };
+        models.iter().for_each(|demand| series.finished_chunks_total.add(&demand.model, 0));
         series.backlog_messages.replace(of(|demand| demand.messages));
         series.backlog_tokens.replace(of(|demand| demand.tokens));
         series.backlog_gpu_seconds.replace(of(|demand| demand.gpu_seconds));

@@ -14,7 +14,7 @@ use prometheus::core::Collector;
 pub use prometheus::{Counter, Gauge, Histogram, IntCounter, IntGauge, Registry};
 use prometheus::{HistogramOpts, Opts, TextEncoder};
 
-pub use by_model::{BuildInfo, ModelGauge, ModelInfo};
+pub use by_model::{BuildInfo, ModelCounter, ModelGauge, ModelInfo};
 pub use description::{Description, table};
 pub use family::Family;
 

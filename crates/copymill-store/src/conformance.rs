@@ -20,12 +20,21 @@ use crate::{Condition, Put, Store};
 /// Makes a test of every promise. The fixture is an async function that returns two stores of one new, empty place,
 /// as two processes would open it, and anything that must live as long as the test.
 ///
-/// A server that is known to lose races, and to ignore conditions on what comes in parts, is held to everything else with
-/// `conformance_suite!(fixture, for one writer at a time)`; programs refuse to work on it once they notice.
+/// Servers that are known to break promises are held to everything else; programs refuse to work on those that lose races:
+///
+/// - `conformance_suite!(fixture, for keys that are paths)`: keys are paths of files, with what a file system allows;
+/// - `conformance_suite!(fixture, for one writer at a time)`: races are lost, and conditions ignored on what comes in parts.
 #[macro_export]
 macro_rules! conformance_suite {
     ($fixture:path) => {
-        $crate::conformance_suite! { $fixture, for one writer at a time }
+        $crate::conformance_suite! { $fixture, for keys that are paths }
+        $crate::conformance_suite! { @each $fixture,
+            the_longest_key_is_kept
+            the_beginning_of_a_key_is_another_key
+        }
+    };
+    ($fixture:path, for keys that are paths) => {
+        $crate::conformance_suite! { @alone $fixture }
         $crate::conformance_suite! { @each $fixture,
             one_of_many_writers_creates_an_object
             one_of_many_writers_replaces_an_object
@@ -34,6 +43,13 @@ macro_rules! conformance_suite {
         }
     };
     ($fixture:path, for one writer at a time) => {
+        $crate::conformance_suite! { @alone $fixture }
+        $crate::conformance_suite! { @each $fixture,
+            the_longest_key_is_kept
+            the_beginning_of_a_key_is_another_key
+        }
+    };
+    (@alone $fixture:path) => {
         $crate::conformance_suite! { @each $fixture,
             an_object_comes_back_as_it_was_put
             a_missing_key_is_none_and_its_deletion_success
@@ -45,7 +61,6 @@ macro_rules! conformance_suite {
             an_empty_object_is_an_object
             any_bytes_and_any_script_are_kept
             keys_that_not_every_store_can_hold_are_refused
-            the_longest_key_is_kept
             large_objects_go_from_file_to_file
             a_listing_is_ascending_and_complete_over_pages
             a_listing_holds_to_its_prefix

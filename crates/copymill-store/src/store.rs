@@ -102,7 +102,9 @@ pub enum StoreError {
     )]
     BadKey(String),
     /// No room; nothing was written and a later try may succeed.
-    #[error("no space is left in {place}; free some and run the same command again")]
+    #[error(
+        "no space is left in {place}; nothing is lost: free some, then run the command again or resume the campaign"
+    )]
     Full {
         /// The store.
         place: String,

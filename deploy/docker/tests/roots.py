@@ -115,9 +115,14 @@ class Room:
     mounts: list = field(default_factory=list)
     # Folders that stay writable where nothing else is; none means that everything is writable.
     writable: list = None
+    # What commands write is shown where they fail, and not otherwise.
+    quiet: bool = True
 
     def run(self, command):
-        subprocess.run(self.command(command, building=True), check=True, stdin=subprocess.DEVNULL)
+        how = {"stdout": subprocess.PIPE, "stderr": subprocess.STDOUT, "text": True} if self.quiet else {}
+        done = subprocess.run(self.command(command, building=True), stdin=subprocess.DEVNULL, **how)
+        if done.returncode != 0:
+            raise RuntimeError(f"{shlex.join(command)} failed with {done.returncode}\n{(done.stdout or '')[-4000:]}")
 
     def output(self, command):
         """Runs a command as in a container, and returns its exit status and what it wrote."""

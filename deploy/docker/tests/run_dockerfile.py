@@ -12,7 +12,6 @@ copies a folder in place of the step that holds a text, such as a compilation th
 import argparse
 import os
 import shutil
-import subprocess
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -41,6 +40,7 @@ class Options:
     arguments: dict = field(default_factory=dict)
     caches: dict = field(default_factory=dict)
     substitutes: list = field(default_factory=list)
+    quiet: bool = True
 
 
 @dataclass
@@ -76,20 +76,29 @@ def build(file, options):
 
 
 def build_stage(stage, images, setting):
-    name, _, options = setting
     started = time.monotonic()
-    root = options.work / "stages" / f"{name}-{stage.name}"
-    root.parent.mkdir(parents=True, exist_ok=True)
-    roots.make_root(stage.base, options.work, root)
-    base = roots.base_of(stage.base)
-    image = Image(root)
-    image.environment.update(base.environment)
-    image.steps.append((stage.name, stage.line, f"FROM {stage.base}", time.monotonic() - started, "stood in for" if base.stands_in else "executed"))
+    image, how = begin_stage(stage, images, setting)
+    image.steps.append((stage.name, stage.line, f"FROM {stage.base}", time.monotonic() - started, how))
     for step in stage.steps:
         started = time.monotonic()
         how = STEPS[step.name](step, image, images, setting) or "executed"
         image.steps.append((stage.name, step.line, f"{step.name} {step.value}", time.monotonic() - started, how))
     return image
+
+
+def begin_stage(stage, images, setting):
+    """The image that a stage begins with: an earlier stage's, or what stands in for a base."""
+    name, _, options = setting
+    root = options.work / "stages" / f"{name}-{stage.name}"
+    root.parent.mkdir(parents=True, exist_ok=True)
+    if earlier := images.get(stage.base):
+        roots.remove(root)
+        roots.copy_tree(earlier.root, root)
+        return Image(root, dict(earlier.environment), dict(earlier.arguments), earlier.folder, earlier.user), "executed"
+    roots.make_root(stage.base, options.work, root)
+    base, image = roots.base_of(stage.base), Image(root)
+    image.environment.update(base.environment)
+    return image, "stood in for" if base.stands_in else "executed"
 
 
 def do_arg(step, image, images, setting):
@@ -145,7 +154,7 @@ def do_run(step, image, images, setting):
     for text in (value for flag, value in step.flags if flag == "mount"):
         mount = dockerfile.mount(text)
         mounts.append((cache_folder(mount["id"], options), mount["target"]))
-    room = image.room(mounts=mounts)
+    room = image.room(mounts=mounts, quiet=options.quiet)
     room.environment = {**image.arguments, **image.environment}
     room.run(dockerfile.command(step.value))
     return "executed"
@@ -239,14 +248,14 @@ def main():
     reason = roots.has_tools()
     if reason:
         raise SystemExit(reason)
-    options = Options(arguments.context, arguments.work.resolve())
+    options = Options(arguments.context, arguments.work.resolve(), quiet=False)
     options.arguments = dict(pair.split("=", 1) for pair in arguments.build_arg)
     options.caches = dict(pair.split("=", 1) for pair in arguments.cache)
     options.substitutes = [Substitute(text, Path(folder), target) for text, folder, target in arguments.instead]
     try:
         images = build(arguments.dockerfile, options)
-    except subprocess.CalledProcessError as error:
-        raise SystemExit(f"a step failed with {error.returncode}") from error
+    except RuntimeError as error:
+        raise SystemExit(f"a step failed: {error}") from error
     print(report(images))
     result = list(images.values())[-1]
     print(f"{roots.size(result.root) / 1e6:.0f} MB in {result.root}")

@@ -11,6 +11,8 @@ from cyclonedx.validation.json import JsonStrictValidator
 from run_dockerfile import PROJECT
 
 WORKER = ["copymill-worker", "copymill", "--features", "copymill/dynamic-backends"]
+CUDA = [*WORKER[:-1], "copymill/dynamic-backends,copymill/cuda"]
+PACKAGES = {"scheduler": "copymill-scheduler", "worker": "copymill-worker", "worker-cuda": "copymill-worker"}
 
 
 def bill(*arguments, **how):
@@ -21,7 +23,7 @@ def bill(*arguments, **how):
 class Bills(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
-        cls.texts = {"scheduler": bill("copymill-scheduler"), "worker": bill(*WORKER)}
+        cls.texts = {"scheduler": bill("copymill-scheduler"), "worker": bill(*WORKER), "worker-cuda": bill(*CUDA)}
         cls.bills = {name: json.loads(text) for name, text in cls.texts.items()}
 
     def names(self, name):
@@ -46,7 +48,7 @@ class Bills(unittest.TestCase):
                     self.assertTrue(component["licenses"][0])
 
     def test_they_list_what_the_manifests_name_and_no_more_than_is_compiled(self):
-        for name, package in (("scheduler", "copymill-scheduler"), ("worker", "copymill-worker")):
+        for name, package in PACKAGES.items():
             manifest = tomllib.loads((PROJECT / "crates" / package / "Cargo.toml").read_text())
             with self.subTest(image=name):
                 self.assertLessEqual(set(manifest["dependencies"]), self.names(name))
@@ -60,8 +62,9 @@ class Bills(unittest.TestCase):
             with self.subTest(image=name):
                 self.assertEqual(used, references)
 
-    def test_only_the_worker_has_llama_cpp(self):
-        self.assertLessEqual({"llama-cpp-sys-2", "llama.cpp"}, self.names("worker"))
+    def test_only_workers_have_llama_cpp(self):
+        for name in ("worker", "worker-cuda"):
+            self.assertLessEqual({"llama-cpp-sys-2", "llama.cpp"}, self.names(name))
         self.assertEqual([name for name in self.names("scheduler") if "llama" in name], [])
         for name in self.bills:
             self.assertLessEqual({"lapin", "aws-sdk-s3", "tokio"}, self.names(name))

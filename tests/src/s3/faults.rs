@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use hyper::Method;
+use tokio::sync::watch;
 
 /// What goes wrong with a call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -17,8 +18,11 @@ pub enum S3Fault {
     Hang(Duration),
     /// The call takes effect; no answer for this long, then none at all.
     HangAfterEffect(Duration),
-    /// No answer, and the call takes effect after this long, as if it had been on its way: whoever sent it may be gone.
-    EffectAfter(Duration),
+    /// No answer, and the call takes effect once it is let through, as if it had been on its way: whoever sent it may be
+    /// gone.
+    Held,
+    /// A bit of what was sent arrives as another.
+    Garbled,
     /// The connection is closed without an answer.
     Reset,
 }
@@ -33,7 +37,9 @@ struct Placed {
     fault: S3Fault,
     calls: u32,
     fired: AtomicU32,
-    /// How calls ended that took effect later: statuses of HTTP.
+    /// Whether calls that are held may go on.
+    is_let_through: watch::Sender<bool>,
+    /// How calls ended that were held: statuses of HTTP.
     later: Mutex<Vec<u16>>,
 }
 
@@ -43,9 +49,20 @@ impl PlacedS3Fault {
         self.0.fired.load(Ordering::SeqCst)
     }
 
-    /// How calls ended that took effect later: statuses of HTTP.
+    /// Lets calls take effect that are held.
+    pub fn let_through(&self) {
+        self.0.is_let_through.send_replace(true);
+    }
+
+    /// How calls ended that were held: statuses of HTTP.
     pub fn later(&self) -> Vec<u16> {
         self.0.later.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(super) async fn is_let_through(&self) {
+        let mut seen = self.0.is_let_through.subscribe();
+        // The sender lives as long as this.
+        let _sender_is_there = seen.wait_for(|is_let_through| *is_let_through).await;
     }
 
     pub(super) fn ended_later(&self, status: u16) {
@@ -70,8 +87,8 @@ pub(super) struct Faults(Arc<Mutex<Vec<PlacedS3Fault>>>);
 impl Faults {
     pub(super) fn place(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
         let path_part = path_part.to_owned();
-        let (fired, later) = (AtomicU32::new(0), Mutex::default());
-        let placed = Placed { method, path_part, fault, calls, fired, later };
+        let (fired, later, is_let_through) = (AtomicU32::new(0), Mutex::default(), watch::Sender::new(false));
+        let placed = Placed { method, path_part, fault, calls, fired, is_let_through, later };
         let placed = PlacedS3Fault(Arc::new(placed));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(placed.clone());
         placed

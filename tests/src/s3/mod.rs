@@ -3,27 +3,31 @@
 
 mod bucket;
 mod faults;
+mod files;
 mod folder;
 
 use std::net::SocketAddr;
 use std::path::Path;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
+use hyper::http::request::Parts;
 use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
-use s3s::Body;
 use s3s::auth::SimpleAuth;
 use s3s::service::{S3Service, S3ServiceBuilder};
+use s3s::{Body, S3};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 
 use bucket::Buckets;
 use faults::Faults;
 pub use faults::{PlacedS3Fault, S3Fault};
+pub use files::S3Files;
 
-/// A call that takes effect later may send so many bytes.
-const LATE_BYTES: usize = 16 << 20;
+/// A call that is held or changed on its way may send so many bytes.
+const HELD_BYTES: usize = 16 << 20;
 
 /// The access key that the server takes.
 pub const ACCESS_KEY: &str = "copymill";
@@ -50,12 +54,8 @@ impl S3Server {
     }
 
     async fn serving(port: u16, buckets: Buckets) -> std::io::Result<Self> {
-        let listener = TcpListener::bind(("127.0.0.1", port)).await?;
-        let address = listener.local_addr()?;
-        let mut builder = S3ServiceBuilder::new(buckets.clone());
-        builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
-        let (service, faults) = (builder.build(), Faults::default());
-        let serving = tokio::spawn(serve(listener, service, faults.clone()));
+        let faults = Faults::default();
+        let (address, serving) = listen(port, buckets.clone(), faults.clone()).await?;
         Ok(Self { address, buckets, faults, serving })
     }
 
@@ -75,7 +75,7 @@ impl S3Server {
     }
 
     /// The first object whose `bucket/key` holds a text.
-    pub fn object(&self, key_part: &str) -> Option<bytes::Bytes> {
+    pub fn object(&self, key_part: &str) -> Option<Bytes> {
         self.buckets.find(key_part).map(|(_, body)| body)
     }
 
@@ -94,6 +94,19 @@ impl Drop for S3Server {
     fn drop(&mut self) {
         self.serving.abort();
     }
+}
+
+/// Serves buckets on a port of loopback, signatures checked.
+async fn listen(
+    port: u16,
+    buckets: impl S3,
+    faults: Faults,
+) -> std::io::Result<(SocketAddr, JoinHandle<()>)> {
+    let listener = TcpListener::bind(("127.0.0.1", port)).await?;
+    let address = listener.local_addr()?;
+    let mut builder = S3ServiceBuilder::new(buckets);
+    builder.set_auth(SimpleAuth::from_single(ACCESS_KEY, SECRET_KEY));
+    Ok((address, tokio::spawn(serve(listener, builder.build(), faults))))
 }
 
 async fn serve(listener: TcpListener, service: S3Service, faults: Faults) {
@@ -145,13 +158,18 @@ async fn fail(
             tokio::time::sleep(time).await;
             Err(Broken)
         }
-        S3Fault::EffectAfter(time) => {
-            let (head, body) = request.into_parts();
-            let body = Body::from(body).store_all_limited(LATE_BYTES).await.map_err(|_| Broken)?;
+        S3Fault::Garbled => {
+            let (head, body) = received(request).await?;
+            let mut body = body.to_vec();
+            body.iter_mut().take(1).for_each(|byte| *byte ^= 1);
+            service.call(Request::from_parts(head, Body::from(body))).await.map_err(|_| Broken)
+        }
+        S3Fault::Held => {
+            let (head, body) = received(request).await?;
             let (request, placed) = (Request::from_parts(head, Body::from(body)), placed.clone());
             // Not a part of the connection, which its client may close.
             let effect = tokio::spawn(async move {
-                tokio::time::sleep(time).await;
+                placed.is_let_through().await;
                 let answer = service.call(request).await;
                 placed.ended_later(answer.map_or(0, |answer| answer.status().as_u16()));
             });
@@ -160,6 +178,13 @@ async fn fail(
         }
         S3Fault::Reset => Err(Broken),
     }
+}
+
+/// A request whose body has arrived.
+async fn received(request: Request<Incoming>) -> Result<(Parts, Bytes), Broken> {
+    let (head, body) = request.into_parts();
+    let body = Body::from(body).store_all_limited(HELD_BYTES).await.map_err(|_| Broken)?;
+    Ok((head, body))
 }
 
 fn error(status: u16, code: &str) -> Response<Body> {

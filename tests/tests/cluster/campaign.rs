@@ -1,6 +1,12 @@
 //! The campaign that the tests submit.
 
+use std::sync::Arc;
 use std::time::Duration;
+
+use parquet::data_type::{ByteArray, ByteArrayType};
+use parquet::file::writer::SerializedFileWriter;
+use parquet::schema::parser::parse_message_type;
+use serde_json::{Value, json};
 
 /// A campaign takes some seconds on a quiet machine; tests run side by side.
 pub const PATIENCE: Duration = Duration::from_secs(180);
@@ -32,4 +38,29 @@ pub fn recipients(count: usize) -> String {
         text.push_str(&format!("c-{i},Ada,{},{}\n", CATEGORIES[i % 4], TIERS[i % 3]));
     }
     text
+}
+
+/// The recipients as a Parquet file of four columns of text.
+pub fn parquet(csv: &str) -> Vec<u8> {
+    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
+    let columns: String = rows[0].iter().map(|column| format!("required binary {column} (UTF8); ")).collect();
+    let schema = Arc::new(parse_message_type(&format!("message people {{ {columns} }}")).unwrap());
+    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
+    let mut group = writer.next_row_group().unwrap();
+    for column in 0..rows[0].len() {
+        let values: Vec<ByteArray> = rows[1..].iter().map(|row| row[column].into()).collect();
+        let mut to = group.next_column().unwrap().unwrap();
+        to.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
+        to.close().unwrap();
+    }
+    group.close().unwrap();
+    writer.into_inner().unwrap()
+}
+
+/// The recipients as lines of JSON.
+pub fn lines_of_json(csv: &str) -> String {
+    let mut rows = csv.lines().map(|line| line.split(','));
+    let columns: Vec<&str> = rows.next().unwrap().collect();
+    let object = |row| columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), json!(value)));
+    rows.map(|row| format!("{}\n", Value::Object(object(row).collect()))).collect()
 }

@@ -12,7 +12,7 @@ use copymill_tests::{Cluster, Program};
 use hyper::Method;
 use serde_json::{Value, json};
 
-use crate::campaign::{EMAIL, PATIENCE, recipients};
+use crate::campaign::{EMAIL, PATIENCE, lines_of_json, parquet, recipients};
 
 /// A scheduler and where it serves.
 struct Served {
@@ -44,7 +44,7 @@ impl Served {
     }
 
     /// Uploads rows; what a campaign calls them.
-    fn upload(&self, rows: &str) -> String {
+    fn upload(&self, rows: impl AsRef<[u8]>) -> String {
         let (status, body) = self.post("/v1/audiences", rows);
         assert_eq!(status, 201, "{body}");
         body["source"].as_str().unwrap().to_owned()
@@ -52,7 +52,7 @@ impl Served {
 
     /// The campaign of the tests with rows that were uploaded.
     fn campaign(&self, rows: usize) -> String {
-        EMAIL.replace("recipients.csv", &self.upload(&recipients(rows)))
+        EMAIL.replace("recipients.csv", &self.upload(recipients(rows)))
     }
 }
 
@@ -93,6 +93,24 @@ fn a_campaign_over_http_is_generated_and_its_results_are_those_of_the_command_li
         let (status, body) = port.post(&format!("{path}/{order}"), "");
         assert_eq!((status, body["error"].as_str().unwrap().contains("is completed already")), (409, true));
     }
+}
+
+#[test]
+fn rows_are_uploaded_in_any_format_and_packed() {
+    let cluster = Cluster::new("", "");
+    let (port, people) = (Served::start(&cluster), recipients(20));
+    let _worker = cluster.scripted_worker(0, &[]);
+    let packed = zstd::encode_all(lines_of_json(&people).as_bytes(), 1).unwrap();
+    let mut written_to = Vec::new();
+    for rows in [people.clone().into_bytes(), parquet(&people), packed] {
+        let id = submitted(port.post("/v1/campaigns", EMAIL.replace("recipients.csv", &port.upload(rows))));
+        cluster.wait_for(&id, "completed", PATIENCE);
+        cluster.verify(&id, 40);
+        let recipients = cluster.results(&id).into_iter().map(|mut line| line["recipient"].take());
+        written_to.push(recipients.collect::<Vec<_>>());
+    }
+    assert!(written_to[0].iter().all(|recipient| recipient["tier"].is_string()), "{:?}", written_to[0]);
+    assert_eq!(written_to[1..], [written_to[0].clone(), written_to[0].clone()]);
 }
 
 #[test]

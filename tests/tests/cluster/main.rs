@@ -5,6 +5,7 @@
 mod adapters;
 mod broker_faults;
 mod campaign;
+mod chart;
 mod clocks;
 mod connection_faults;
 mod credentials;

@@ -1,5 +1,7 @@
 //! Campaigns of one model share its workers: by weight, and by deadline.
 
+use std::time::Instant;
+
 use copymill_tests::servers::wait_until;
 use copymill_tests::{Admin, Cluster, Program};
 use serde_json::Value;
@@ -59,6 +61,32 @@ fn campaigns_share_the_workers_by_their_weights() {
     let [light, heavy] = first_messages(&cluster, &ids, ROWS);
     let share = heavy as f64 / light as f64;
     assert!((2.4..3.8).contains(&share), "three times the weight, {share} times the messages");
+}
+
+#[test]
+fn slots_stay_full_over_the_ends_of_chunks_and_over_campaigns() {
+    let cluster = cluster();
+    // Chunks of twenty rows, and no more of them published than keep the slots full.
+    let chunks = [("COPYMILL_SCHEDULER__CHUNK_TOKENS", "5600"), ("COPYMILL_SCHEDULER__WINDOW", "6")];
+    let _scheduler = cluster.start("copymill-scheduler", "leading", &chunks);
+    let admin = Admin::default();
+    let _worker = cluster.scripted_worker(100, &[admin.setting(), ("SCRIPT_SLOTS", "16")]);
+    let first = cluster.submit();
+    cluster.place.edit_campaign("seed: 7", "seed: 8");
+    let ids = [first, cluster.submit()];
+    ids.iter().for_each(|id| cluster.wait_for_messages(id, 100, PATIENCE));
+
+    // Seconds in which slots were in use, as if all of them always were.
+    let used = || admin.metric("copymill_worker_decode_seconds_total").unwrap_or_default();
+    let (begun, used_before) = (Instant::now(), used());
+    wait_until("some seconds of work are done", PATIENCE, || used() > used_before + 5.0);
+    let share = (used() - used_before) / begun.elapsed().as_secs_f64();
+    assert!(share > 0.9, "{share} of the slots were in use");
+
+    ids.iter().for_each(|id| cluster.wait_for(id, "completed", PATIENCE));
+    ids.iter().for_each(|id| cluster.verify(id, 2 * ROWS));
+    let messages = first_messages(&cluster, &ids, 2 * ROWS);
+    assert!(messages.iter().all(|messages| *messages > ROWS / 2), "both had their share of it: {messages:?}");
 }
 
 #[test]

@@ -1,18 +1,14 @@
 //! Audiences and models that are objects of a user's own buckets.
 
 use std::process::Command;
-use std::sync::Arc;
 
 use copymill_store::{Condition, S3Object, S3Settings, S3Store, Store};
 use copymill_tests::s3::S3Fault;
 use copymill_tests::{Cluster, Running, program, repository};
 use hyper::Method;
-use parquet::data_type::{ByteArray, ByteArrayType};
-use parquet::file::writer::SerializedFileWriter;
-use parquet::schema::parser::parse_message_type;
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use crate::campaign::{EMAIL, PATIENCE, recipients};
+use crate::campaign::{EMAIL, PATIENCE, lines_of_json, parquet, recipients};
 
 /// Puts an object into a bucket of the cluster's server, in place of the one that is there.
 pub fn put(cluster: &Cluster, address: &str, body: impl Into<bytes::Bytes>) {
@@ -56,31 +52,6 @@ fn an_audience_in_a_bucket_is_read_by_every_command_and_stays_as_it_was_submitte
     cluster.copymill(&["submit", "campaign.yaml"]).fails(64, &["the audience has no column"]);
     cluster.place.edit_campaign("source: s3://lists/people", "source: s3://lists/poeple");
     cluster.copymill(&["validate", "campaign.yaml"]).fails(64, &["there is no object s3://lists/poeple"]);
-}
-
-/// The recipients as a Parquet file of four columns of text.
-fn parquet(csv: &str) -> Vec<u8> {
-    let rows: Vec<Vec<&str>> = csv.lines().map(|line| line.split(',').collect()).collect();
-    let columns: String = rows[0].iter().map(|column| format!("required binary {column} (UTF8); ")).collect();
-    let schema = Arc::new(parse_message_type(&format!("message people {{ {columns} }}")).unwrap());
-    let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
-    let mut group = writer.next_row_group().unwrap();
-    for column in 0..rows[0].len() {
-        let values: Vec<ByteArray> = rows[1..].iter().map(|row| row[column].into()).collect();
-        let mut to = group.next_column().unwrap().unwrap();
-        to.typed::<ByteArrayType>().write_batch(&values, None, None).unwrap();
-        to.close().unwrap();
-    }
-    group.close().unwrap();
-    writer.into_inner().unwrap()
-}
-
-/// The recipients as lines of JSON.
-fn lines_of_json(csv: &str) -> String {
-    let mut rows = csv.lines().map(|line| line.split(','));
-    let columns: Vec<&str> = rows.next().unwrap().collect();
-    let object = |row| columns.iter().zip(row).map(|(name, value)| ((*name).to_owned(), json!(value)));
-    rows.map(|row| format!("{}\n", Value::Object(object(row).collect()))).collect()
 }
 
 #[test]

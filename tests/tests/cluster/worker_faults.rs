@@ -1,6 +1,6 @@
 //! Workers that die lose nothing, whatever they were doing.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::{Passage, Proxy, RabbitMq, wait_until};
@@ -71,7 +71,7 @@ fn a_worker_killed_between_its_report_and_its_acknowledgement_duplicates_nothing
 }
 
 /// A worker that has every chunk in its hands is lost; another, which had nothing to do, begins one of them within 15 s.
-fn run_elsewhere(through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(Program)) {
+fn run_elsewhere(loss: &str, through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(Program)) {
     let _scheduler = cluster.scheduler();
     let broker = through.map_or(cluster.broker().to_owned(), |proxy| proxy.in_place_of(cluster.broker()));
     let greedy = [
@@ -88,8 +88,10 @@ fn run_elsewhere(through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(P
     let admin = Admin::default();
     let other = cluster.scripted_worker(0, &[admin.setting()]);
     assert!(!other.log().contains(BEGUN), "nothing is left for it");
+    let lost = Instant::now();
     lose(victim);
     other.wait_for(BEGUN, ELSEWHERE);
+    eprintln!("{loss}: running elsewhere after {:.1} s", lost.elapsed().as_secs_f64());
     cluster.wait_for(&id, "completed", PATIENCE);
     assert_eq!(admin.metric("copymill_worker_redeliveries_total"), Some(CHUNKS as f64));
     cluster.verify(&id, 180);
@@ -97,7 +99,7 @@ fn run_elsewhere(through: Option<&Proxy>, cluster: &Cluster, lose: impl FnOnce(P
 
 #[test]
 fn the_chunks_of_a_worker_that_is_killed_run_elsewhere_within_15_s() {
-    run_elsewhere(None, &Cluster::new(EMAIL, recipients(90)), Program::kill);
+    run_elsewhere("a worker was killed", None, &Cluster::new(EMAIL, recipients(90)), Program::kill);
 }
 
 #[test]
@@ -105,7 +107,7 @@ fn the_chunks_of_a_worker_whose_machine_is_gone_run_elsewhere_within_15_s() {
     let url = RabbitMq::shared().new_vhost();
     let proxy = Proxy::before(RabbitMq::shared().port());
     let cluster = Cluster::on(url, EMAIL, recipients(90));
-    run_elsewhere(Some(&proxy), &cluster, |victim| {
+    run_elsewhere("a worker's machine was gone", Some(&proxy), &cluster, |victim| {
         proxy.set(Passage::Swallowing);
         victim.signal(Signal::STOP);
     });

@@ -1,10 +1,11 @@
-//! The S3 store is a store: on a server of our own, and on moto, which others wrote.
+//! The S3 store is a store: on a server of our own, and on two that others wrote.
 
 use std::sync::Arc;
 
 use copymill_store::{Condition, S3Settings, S3Store, Store};
-use copymill_tests::s3::{ACCESS_KEY, S3Server, SECRET_KEY};
+use copymill_tests::s3::{ACCESS_KEY, S3Fault, S3Files, S3Server, SECRET_KEY};
 use copymill_tests::servers::Moto;
+use hyper::Method;
 use tempfile::NamedTempFile;
 
 /// Bytes that are put in parts.
@@ -21,6 +22,20 @@ mod own {
     }
 
     copymill_store::conformance_suite!(server);
+}
+
+mod files {
+    use super::*;
+
+    async fn server() -> (Arc<dyn Store>, Arc<dyn Store>, (S3Files, NamedTempFile)) {
+        let (server, credentials) = (S3Files::start("bucket").await.unwrap(), credentials());
+        let open = || open(server.url(), "bucket/some/prefix", &credentials);
+        let (first, second) = (open().await, open().await);
+        (first, second, (server, credentials))
+    }
+
+    // A key is the path of a file, and its checksum is in a file that is named after the whole key.
+    copymill_store::conformance_suite!(server, for keys that are paths);
 }
 
 mod moto {
@@ -82,5 +97,37 @@ async fn every_object_has_the_storage_class_and_the_key_of_the_settings_however_
         assert_eq!(header("x-amz-server-side-encryption"), Some("aws:kms"), "{key}");
         let named = header("x-amz-server-side-encryption-aws-kms-key-id");
         assert_eq!(named, Some("alias/campaigns"), "{key}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_does_not_fit_its_checksum_is_not_read() {
+    let (server, credentials) = (S3Files::start("bucket").await.unwrap(), credentials());
+    let store = open(server.url(), "bucket", &credentials).await;
+    store.put("output/00000.jsonl", "two hundred lines".into(), Condition::Always).await.unwrap();
+    std::fs::write(server.file("bucket/output/00000.jsonl"), "two hundred limes").unwrap();
+
+    let to = NamedTempFile::new().unwrap();
+    let read = store.get("output/00000.jsonl").await.map(|_| ());
+    let copied = store.download("output/00000.jsonl", to.path()).await.map(|_| ());
+    for answer in [read, copied] {
+        let error = anyhow::Error::new(answer.unwrap_err());
+        let text = format!("{error:#}");
+        assert!(text.contains("output/00000.jsonl") && text.contains("checksum mismatch"), "{text}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_object_that_changed_on_its_way_is_not_stored() {
+    let (server, credentials) = (S3Server::start(0).await.unwrap(), credentials());
+    let store = open(server.url(), "bucket", &credentials).await;
+    for (key, bytes) in [("one-put", 10), ("in-parts", LARGE)] {
+        let garbled = server.fail(Method::PUT, key, S3Fault::Garbled, 1);
+        let put = store.put(key, vec![b'x'; bytes].into(), Condition::Always).await;
+        let error = anyhow::Error::new(put.unwrap_err());
+        assert!(format!("{error:#}").contains(key), "{error:#}");
+        assert_eq!(garbled.fired(), 1, "{key}");
+        assert_eq!(store.head(key).await.unwrap(), None, "{key}");
+        store.put(key, vec![b'x'; bytes].into(), Condition::Always).await.unwrap();
     }
 }

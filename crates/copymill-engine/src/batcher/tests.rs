@@ -203,6 +203,18 @@ fn a_prefix_is_computed_once() {
 }
 
 #[test]
+fn campaigns_side_by_side_have_a_prefix_each_computed_once() {
+    let other = rows(6, 100, 20, 10).into_iter().map(|mut case| {
+        case.prompt[..100].iter_mut().for_each(|token| *token = (*token + 1) % 50);
+        Case { group: case.group + 100, ..case }
+    });
+    let alternating = rows(6, 100, 20, 10).into_iter().zip(other).flat_map(|(one, other)| [one, other]);
+    let run = run(limits(), &alternating.collect::<Vec<_>>());
+    assert_eq!(run.batcher.counters().prompt, 2 * 100 + 12 * 20);
+    assert_eq!(run.batcher.counters().reused, 10 * 100);
+}
+
+#[test]
 fn a_prefix_outlives_its_rows() {
     let mut cases = rows(3, 100, 20, 10);
     for (index, case) in cases.iter_mut().enumerate() {

@@ -47,7 +47,7 @@ async fn stop_texts_watches_and_the_context_end_it_as_they_end_a_model() {
     let watched =
         Request { watch: Some(Arc::new(|text: &str| text.len() < 2)), ..request("x", vec![1], 100) };
     let watched = engine.generate(watched).await.unwrap().remove(0);
-    assert_eq!((watched.text.as_str(), watched.finish), ("on", FinishReason::Watch));
+    assert_eq!((watched.text.as_str(), watched.finish), ("one ", FinishReason::Watch));
     let cut = engine.generate(request("x", vec![1], 100)).await.unwrap().remove(0);
     assert_eq!((cut.text.as_str(), cut.finish), ("one two t", FinishReason::Context));
     let long = engine.generate(request("0123456789", vec![1], 1)).await;

@@ -1,6 +1,9 @@
 //! Series whose label values come to be known while a process runs: what models are called, and how one is made.
 
-use prometheus::{GaugeVec, IntGauge, Opts, core::Collector};
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use prometheus::{GaugeVec, IntCounterVec, IntGauge, Opts, core::Collector};
 
 use super::{Declaration, Field, Registry};
 
@@ -28,6 +31,35 @@ impl Field for ModelGauge {
         let gauges = GaugeVec::new(options, &["model"]).expect("a Rust name is a metric's name");
         registry.register(Box::new(gauges.clone())).expect("the fields of one struct differ in name");
         Self(gauges)
+    }
+}
+
+/// A counter per model.
+#[derive(Debug, Clone)]
+pub struct ModelCounter {
+    counters: IntCounterVec,
+    known: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl ModelCounter {
+    /// Adds to the count of a model; to add nothing makes its series, so that a rate knows where it began.
+    pub fn add(&self, model: &str, count: u64) {
+        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
+        if !known.contains(model) && known.len() < MODELS {
+            known.insert(model.to_owned());
+        }
+        if known.contains(model) {
+            self.counters.with_label_values(&[model]).inc_by(count);
+        }
+    }
+}
+
+impl Field for ModelCounter {
+    fn register(registry: &Registry, declaration: &Declaration) -> Self {
+        let options = Opts::new(declaration.name, declaration.help);
+        let counters = IntCounterVec::new(options, &["model"]).expect("a Rust name is a metric's name");
+        registry.register(Box::new(counters.clone())).expect("the fields of one struct differ in name");
+        Self { counters, known: Arc::default() }
     }
 }
 

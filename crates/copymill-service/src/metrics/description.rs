@@ -23,7 +23,7 @@ impl Description {
     /// Prometheus' word for its kind.
     fn word(&self) -> &'static str {
         match self.kind {
-            "IntCounter" | "Counter" => "counter",
+            "IntCounter" | "Counter" | "ModelCounter" => "counter",
             "Histogram" => "histogram",
             _ => "gauge",
         }
@@ -31,7 +31,7 @@ impl Description {
 
     fn labels(&self) -> String {
         match self.kind {
-            "ModelGauge" => "model".to_owned(),
+            "ModelCounter" | "ModelGauge" => "model".to_owned(),
             "ModelInfo" => MODEL_LABELS.join(", "),
             "BuildInfo" => BUILD_LABELS.join(", "),
             _ => self.labels.iter().map(|(label, _)| *label).collect::<Vec<_>>().join(", "),

@@ -1,9 +1,11 @@
 //! Promises about one object and one caller.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 
 use super::{Pair, body_of, put, put_if};
-use crate::{Condition, KEY_BYTES_MAX, KEY_PART_BYTES_MAX, Listed, Put, StoreError};
+use crate::{Condition, KEY_BYTES_MAX, KEY_PART_BYTES_MAX, Listed, Put, Store, StoreError};
 
 /// Larger than a part of a multipart upload, which is 16 MiB.
 const LARGE_BYTES: usize = 17 << 20;
@@ -19,15 +21,26 @@ pub async fn an_object_comes_back_as_it_was_put([store, other]: Pair) {
     }
 }
 
-/// Nothing is an answer, not an error; also where only longer keys are there.
+/// Nothing is an answer, not an error.
 pub async fn a_missing_key_is_none_and_its_deletion_success([store, _]: Pair) {
     put(&store, "a/b", "one").await;
-    for missing in ["nothing", "a", "a/c", "nothing/at/all"] {
-        assert!(store.get(missing).await.expect("reads").is_none(), "{missing}");
-        assert!(store.head(missing).await.expect("looks").is_none(), "{missing}");
-        store.delete(missing).await.expect("deletes");
+    for missing in ["nothing", "a/c", "nothing/at/all"] {
+        is_missing(&store, missing).await;
     }
     assert_eq!(body_of(&store, "a/b").await, Some(Bytes::from("one")));
+}
+
+/// Where only a longer key is there, its beginning is missing like any other.
+pub async fn the_beginning_of_a_key_is_another_key([store, _]: Pair) {
+    put(&store, "a/b", "one").await;
+    is_missing(&store, "a").await;
+    assert_eq!(body_of(&store, "a/b").await, Some(Bytes::from("one")));
+}
+
+async fn is_missing(store: &Arc<dyn Store>, key: &str) {
+    assert!(store.get(key).await.expect("reads").is_none(), "{key}");
+    assert!(store.head(key).await.expect("looks").is_none(), "{key}");
+    store.delete(key).await.expect("deletes");
 }
 
 /// After a deletion the key is as if it had never been.
@@ -134,16 +147,14 @@ pub async fn large_objects_go_from_file_to_file([store, other]: Pair) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let (from, to) = (folder.path().join("from"), folder.path().join("to"));
     for bytes in [0, 1, LARGE_BYTES] {
-        let content = write_file(&from, bytes);
-        let Put::Stored(etag) =
-            store.upload("audience.csv", &from, Condition::Always).await.expect("uploads")
-        else {
+        let (key, content) = (&format!("audience-{bytes}.csv"), write_file(&from, bytes));
+        let Put::Stored(etag) = store.upload(key, &from, Condition::Always).await.expect("uploads") else {
             panic!("an unconditional upload was refused")
         };
-        let found = other.download("audience.csv", &to).await.expect("downloads").expect("is there");
-        assert_eq!((found.key.as_str(), found.bytes), ("audience.csv", bytes as u64));
+        let found = other.download(key, &to).await.expect("downloads").expect("is there");
+        assert_eq!((&found.key, found.bytes), (key, bytes as u64));
         assert!(std::fs::read(&to).expect("reads") == content, "{bytes} bytes came back changed");
-        assert_eq!(other.get("audience.csv").await.expect("reads").expect("is there").etag, etag);
+        assert_eq!(other.get(key).await.expect("reads").expect("is there").etag, etag);
     }
     assert!(other.download("missing", &to).await.expect("answers").is_none());
 }
