@@ -122,10 +122,11 @@ impl Content {
         join_key(values.iter().map(String::as_str))
     }
 
-    /// Looks at an answer while it grows: false where a check can no longer pass, so that going on is of no use.
-    pub fn watch(&self, prompt_values: &[&str]) -> impl Fn(&str) -> bool + Send + Sync + 'static {
+    /// Looks at an answer while it grows, and is told how many bytes of it were there before: false where a check can no
+    /// longer pass, so that going on is of no use.
+    pub fn watch(&self, prompt_values: &[&str]) -> impl Fn(&str, usize) -> bool + Send + Sync + 'static {
         let (rules, of_row) = (self.rules.clone(), Allowed::of_row(prompt_values.iter().copied()));
-        move |answer| watch::can_pass(&rules, answer, &of_row)
+        move |answer, seen| watch::can_pass(&rules, answer, seen, &of_row)
     }
 
     /// Reads an answer and runs the checks that do not depend on the row; what `prompt_values` say may be said.

@@ -8,10 +8,6 @@ use crate::{
     schema::safety_bound,
 };
 
-/// Bytes behind a text's end within which it is judged. A watch looks after every step, which adds one token or a run of
-/// forced ones, so an older text was judged before.
-const FRESH_BYTES: usize = 48;
-
 /// A text in an answer: the field it belongs to, its place in a list, and its bytes between the quotes.
 #[derive(Debug, Clone, PartialEq, Eq)]
 struct Found {
@@ -21,10 +17,11 @@ struct Found {
     is_complete: bool,
 }
 
-/// Whether an answer can still pass; `of_row` is what the row's fields allow to say.
-pub(crate) fn can_pass(rules: &Rules, answer: &str, of_row: &Allowed) -> bool {
+/// Whether an answer can still pass whose first `seen` bytes could; `of_row` is what the row's fields allow to say.
+pub(crate) fn can_pass(rules: &Rules, answer: &str, seen: usize, of_row: &Allowed) -> bool {
     let mut findings = Findings::default();
-    for found in texts(rules, answer).iter().filter(|found| answer.len() - found.range.end <= FRESH_BYTES) {
+    // A text is judged when the quote arrives that ends it.
+    for found in texts(rules, answer).iter().filter(|found| found.range.end >= seen) {
         judge(rules, answer, found, of_row, &mut findings);
     }
     findings.is_empty()

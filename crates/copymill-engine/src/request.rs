@@ -27,15 +27,16 @@ pub struct Request {
 
 /// Sees a growing text and may end it early, such as when a check can no longer pass.
 pub trait Watch: Send + Sync {
-    /// Looks at all text so far, after every token; returns whether to go on.
+    /// Looks at all text so far, after every token; returns whether to go on. The first `seen` bytes were there when it last
+    /// looked at this text.
     ///
     /// Runs between decode steps, so it must be fast. A panic fails the variant, not the engine.
-    fn observe(&self, text: &str) -> bool;
+    fn observe(&self, text: &str, seen: usize) -> bool;
 }
 
-impl<F: Fn(&str) -> bool + Send + Sync> Watch for F {
-    fn observe(&self, text: &str) -> bool {
-        self(text)
+impl<F: Fn(&str, usize) -> bool + Send + Sync> Watch for F {
+    fn observe(&self, text: &str, seen: usize) -> bool {
+        self(text, seen)
     }
 }
 

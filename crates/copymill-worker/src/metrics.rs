@@ -32,7 +32,7 @@ copymill_service::metrics! {
         messages_total: IntCounter["kind" = kinds(); "outcome" = Outcome::ALL.map(Outcome::as_str)],
         /// Failed checks of attempts, by the code of docs/CHECKS.md.
         check_failures_total: IntCounter["code" = codes()],
-        /// Attempts that a message took until it ended.
+        /// Attempts that a message took until it ended: three by default.
         message_attempts: Histogram(1.0, 2.0, 3.0, 4.0, 6.0, 8.0),
         /// Tokens of prompts that were computed.
         prompt_tokens_total: IntCounter,
@@ -64,11 +64,11 @@ copymill_service::metrics! {
         kv_cells: IntGauge,
         /// Wait of a variant until its first token was computed. The longest normal wait is two chunks.
         request_queue_time_seconds: Histogram(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
-        /// Time from a request to its first token of output.
+        /// Time from a request to its first token of output: 10 ms for an idle GPU and a shared prompt, two chunks where the queue is long.
         time_to_first_token_seconds: Histogram(0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0),
         /// Mean time between two tokens of one output: 5 ms on a fast GPU, 200 ms on a busy CPU.
         time_per_output_token_seconds: Histogram(0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0),
-        /// Time of a row or segment from its prompt to its last variant's end, attempts included.
+        /// Time of a row or segment from its prompt to its last variant's end, attempts included: a second on a GPU, minutes on a CPU.
         row_seconds: Histogram(0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0),
         /// Time of a chunk from its delivery to its end; a chunk is made to take about a minute.
         chunk_seconds: Histogram(0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 40.0, 60.0, 90.0, 120.0, 240.0, 600.0),
@@ -82,11 +82,11 @@ copymill_service::metrics! {
         inline_jobs_total: IntCounter["result" = INLINE_RESULTS],
         /// Calls of the store, by operation and result: `refused` is a condition that did not hold.
         store_operations_total: IntCounter["operation" = STORE_OPERATIONS; "result" = STORE_RESULTS],
-        /// Time of calls of the store, retries included.
+        /// Time of calls of the store, retries included: 5 ms beside it, and six tries of 5 s with pauses where it hangs.
         store_operation_seconds: Histogram(0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)["operation" = STORE_OPERATIONS],
         /// Calls of the broker, by operation and result.
         broker_operations_total: IntCounter["operation" = BROKER_OPERATIONS; "result" = BROKER_RESULTS],
-        /// Time of calls of the broker, the wait for a connection included.
+        /// Time of calls of the broker, the wait for a connection included: 1 ms beside it, 15 s until a dead connection is given up and made again.
         broker_operation_seconds: Histogram(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 5.0, 15.0, 60.0)["operation" = BROKER_OPERATIONS],
         /// 1 while the connection to the broker stands.
         broker_connected: IntGauge,

@@ -1,4 +1,4 @@
-//! Messages as a later version would write them: with one field more.
+//! Messages as a later version would write them: with one field more, or in a format with another number.
 
 use std::collections::HashMap;
 
@@ -12,6 +12,19 @@ const BODY_LENGTH: std::ops::Range<usize> = 11..19;
 
 /// The field that this version does not know.
 const FIELD: &[u8] = br#""field_of_a_later_version":{"a":[1,null,"b"]},"#;
+
+/// What a job begins with, on both sides of the number of its format.
+const JOB: [&[u8]; 2] = [br#"{"v":"#, br#","campaign":""#];
+
+/// Changes the number of a job's format.
+pub(super) fn renumber_job(frame: &mut [u8], from: u8, to: u8) {
+    let [before, after] = JOB;
+    let number = CONTENT + before.len();
+    let is_job = frame[0] == BODY && frame[CONTENT..].starts_with(&[before, &[from], after].concat());
+    if is_job {
+        frame[number] = to;
+    }
+}
 
 /// Adds the field to every message of one connection.
 #[derive(Default)]

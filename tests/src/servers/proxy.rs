@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::amqp_frames::{Frames, is_ack, opens_channel, refuse};
-use super::next_version::Later;
+use super::next_version::{Later, renumber_job};
 
 /// What happens to connections.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -38,6 +38,8 @@ struct Shared {
     swallowed_acks: AtomicU64,
     /// Whether clients speak as a later version would.
     is_later: AtomicBool,
+    /// Whether jobs have another format than clients write and read.
+    renumbers_jobs: AtomicBool,
     extended: AtomicU64,
     channels: AtomicU64,
     confirms_to_refuse: AtomicU64,
@@ -133,6 +135,11 @@ impl Proxy {
         self.shared.is_later.store(true, Ordering::SeqCst);
     }
 
+    /// Lets clients write and read jobs of format 2 from now on, which others refuse.
+    pub fn use_another_format_of_jobs(&self) {
+        self.shared.renumbers_jobs.store(true, Ordering::SeqCst);
+    }
+
     /// Messages that got a field more.
     pub fn extended(&self) -> u64 {
         self.shared.extended.load(Ordering::SeqCst)
@@ -187,7 +194,10 @@ impl Shared {
         let is_later = self.is_later.load(Ordering::SeqCst);
         pump(&pair.client, |bytes| {
             frames.push(bytes);
-            while let Some(frame) = frames.next() {
+            while let Some(mut frame) = frames.next() {
+                if self.renumbers_jobs.load(Ordering::SeqCst) {
+                    renumber_job(&mut frame, b'1', b'2');
+                }
                 if pair.is_lost.load(Ordering::SeqCst) || pair.is_trapped.load(Ordering::SeqCst) {
                     self.swallowed_bytes.fetch_add(frame.len() as u64, Ordering::SeqCst);
                     self.swallowed_acks.fetch_add(is_ack(&frame).into(), Ordering::SeqCst);
@@ -217,6 +227,9 @@ impl Shared {
                 if pair.is_lost.load(Ordering::SeqCst) {
                     self.swallowed_bytes.fetch_add(frame.len() as u64, Ordering::SeqCst);
                     continue;
+                }
+                if self.renumbers_jobs.load(Ordering::SeqCst) {
+                    renumber_job(&mut frame, b'2', b'1');
                 }
                 if is_ack(&frame) && self.takes_refusal() {
                     refuse(&mut frame);

@@ -69,3 +69,24 @@ fn workers_and_scheduler_are_replaced_one_by_one_by_a_later_version_while_a_camp
     let dead = cluster.copymill(&["dead-letters", "list"]).success().stdout;
     assert_eq!(dead, "", "no message was refused");
 }
+
+#[test]
+fn jobs_of_a_format_that_a_worker_does_not_know_are_refused_by_name_and_wait_for_one_that_does() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let proxy = Proxy::before(RabbitMq::shared().port());
+    proxy.use_another_format_of_jobs();
+    let through = [("COPYMILL_BROKER__URL", proxy.in_place_of(cluster.broker()))];
+    let later: Vec<(&str, &str)> = through.iter().map(|(key, value)| (*key, value.as_str())).collect();
+    let _scheduler = cluster.start("copymill-scheduler", "standing by", &[&SMALL, later.as_slice()].concat());
+    let old = cluster.scripted_worker(0, &[]);
+    let id = cluster.submit();
+    let dead = || cluster.copymill(&["dead-letters", "list"]).success().stdout;
+    wait_until("the old worker refuses jobs", PATIENCE, || dead().lines().count() > 3);
+    assert!(dead().contains("version 2"), "{}", dead());
+    assert_eq!(cluster.messages_of(&id), 0);
+    // The old one goes on to take jobs, and to refuse them.
+    let _new = cluster.scripted_worker(0, &later);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+    assert!(old.is_running(), "{}", old.log());
+}

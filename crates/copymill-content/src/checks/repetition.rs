@@ -15,22 +15,22 @@ const WORD_TIMES: usize = 4;
 
 /// Checks texts as the model wrote them, with a marker for each merge field: facts may come again.
 pub(crate) fn check(texts: &[String], findings: &mut Findings) {
+    let folded: Vec<String> = texts.iter().map(|text| fold(text)).collect();
+    let words_of: Vec<Vec<&str>> = folded.iter().map(|text| words(text).collect()).collect();
     let mut sentences = HashSet::new();
-    let mut runs: HashMap<Vec<String>, usize> = HashMap::new();
-    for text in texts {
-        let folded = fold(text);
+    let mut runs: HashMap<&[&str], usize> = HashMap::new();
+    for (folded, all) in folded.iter().zip(&words_of) {
         for sentence in folded.split(['.', '!', '?', '。', '！', '？']) {
-            let words: Vec<String> = words(sentence).collect();
+            let words: Vec<&str> = words(sentence).collect();
             if words.len() >= SENTENCE_WORDS && !sentences.insert(words) {
                 findings.add(codes::REPETITION, None, "a sentence is there twice");
             }
         }
-        let words: Vec<String> = words(&folded).collect();
-        if words.windows(WORD_TIMES).any(|same| same.iter().all(|word| *word == same[0])) {
+        if all.windows(WORD_TIMES).any(|same| same.iter().all(|word| *word == same[0])) {
             findings.add(codes::REPETITION, None, "a word is there again and again");
         }
-        for run in words.windows(RUN_WORDS) {
-            let times = runs.entry(run.to_vec()).or_default();
+        for run in all.windows(RUN_WORDS) {
+            let times = runs.entry(run).or_default();
             *times += 1;
             if *times == RUN_TIMES {
                 findings.add(
@@ -43,11 +43,9 @@ pub(crate) fn check(texts: &[String], findings: &mut Findings) {
     }
 }
 
-fn words(text: &str) -> impl Iterator<Item = String> + '_ {
+fn words(text: &str) -> impl Iterator<Item = &str> {
     let edge = |c: char| !c.is_alphanumeric() && c != crate::names::MARKER;
-    text.split(char::is_whitespace)
-        .map(move |word| word.trim_matches(edge).to_owned())
-        .filter(|word| !word.is_empty())
+    text.split(char::is_whitespace).map(move |word| word.trim_matches(edge)).filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

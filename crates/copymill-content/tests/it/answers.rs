@@ -104,17 +104,22 @@ fn an_answer_is_stopped_when_it_can_no_longer_pass_and_says_why() {
     let content = content("email");
     let watch = content.watch(&["tents", "gold"]);
     let whole = good().to_string();
+    let mut seen = 0;
     for end in whole.char_indices().map(|(at, _)| at).chain([whole.len()]) {
-        assert!(watch(&whole[..end]), "a good answer is stopped: {}", &whole[..end]);
+        assert!(watch(&whole[..end], seen), "a good answer is stopped: {}", &whole[..end]);
+        seen = end;
     }
     for (bad, code) in [("FREE money now", "banned_phrase"), ("Only $99", "price_not_a_fact")] {
         let begun = format!("{{\"subject\":\"{bad}\",\"preheader\":\"");
-        assert!(!watch(&begun), "{bad}");
+        let quote = begun.find(bad).expect("it is in there") + bad.len();
+        assert!(watch(&begun[..quote], 0) && !watch(&begun[..=quote], quote), "{bad}: its end says it");
+        assert!(!watch(&begun, quote), "{bad}: what is forced behind it comes in the same step");
+        assert!(watch(&begun, quote + 1), "{bad}: it is judged once");
         let reasons = content.draft(&begun, true, 2, &[]).err().expect("it is refused");
         assert_eq!((reasons[0].code.as_str(), reasons[0].attempt), (code, 2));
     }
     let rambling = format!("{{\"subject\":\"{}", "on and on ".repeat(40));
-    assert!(!watch(&rambling));
+    assert!(!watch(&rambling, rambling.len() - 1));
     let reasons = content.draft(&rambling, true, 1, &[]).err().expect("it is refused");
     assert!(reasons.iter().any(|reason| reason.code == "truncated"), "{reasons:?}");
 }
@@ -161,7 +166,7 @@ proptest! {
         for kind in Kind::built_in_names() {
             let content = content(kind);
             let end = answer.char_indices().map(|(at, _)| at).nth(cut).unwrap_or(answer.len());
-            content.watch(&[])(&answer[..end]);
+            content.watch(&[])(&answer[..end], 0);
             for truncated in [false, true] {
                 if let Err(reasons) = content.draft(&answer[..end], truncated, 1, &[]) {
                     prop_assert!(!reasons.is_empty());

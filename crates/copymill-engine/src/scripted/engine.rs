@@ -187,7 +187,9 @@ impl ScriptedEngine {
 /// Where a watch ends a text, if it does: it is shown piece after piece, as by a model that writes tokens.
 fn watched_end(watch: &dyn crate::request::Watch, text: &str) -> Option<usize> {
     let ends = (PIECE_BYTES..text.len()).step_by(PIECE_BYTES).map(|end| text.ceil_char_boundary(end));
-    ends.chain((!text.is_empty()).then_some(text.len())).find(|end| !watch.observe(&text[..*end]))
+    let mut seen = 0;
+    ends.chain((!text.is_empty()).then_some(text.len()))
+        .find(|end| !watch.observe(&text[..*end], std::mem::replace(&mut seen, *end)))
 }
 
 #[async_trait]

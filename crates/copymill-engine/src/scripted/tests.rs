@@ -45,7 +45,7 @@ async fn stop_texts_watches_and_the_context_end_it_as_they_end_a_model() {
     let stopped = Request { stop: vec![" t".into()], ..request("x", vec![1], 100) };
     assert_eq!(engine.generate(stopped).await.unwrap()[0].text, "one");
     let watched =
-        Request { watch: Some(Arc::new(|text: &str| text.len() < 2)), ..request("x", vec![1], 100) };
+        Request { watch: Some(Arc::new(|text: &str, _| text.len() < 2)), ..request("x", vec![1], 100) };
     let watched = engine.generate(watched).await.unwrap().remove(0);
     assert_eq!((watched.text.as_str(), watched.finish), ("one ", FinishReason::Watch));
     let cut = engine.generate(request("x", vec![1], 100)).await.unwrap().remove(0);

@@ -179,7 +179,7 @@ impl Draft {
         let complete = self.guide.as_ref().is_some_and(Guide::is_finished);
         if self.text.cut_at(&self.stop, known) || complete {
             advance.finish = Some(FinishReason::Stop);
-        } else if self.watch.as_ref().is_some_and(|watch| !watch.observe(self.text.as_str())) {
+        } else if self.watch.as_ref().is_some_and(|watch| !watch.observe(self.text.as_str(), known)) {
             advance.finish = Some(FinishReason::Watch);
         } else if self.token_ids.len() >= self.max_tokens {
             advance.finish = Some(FinishReason::Length);

@@ -135,12 +135,12 @@ async fn a_stop_text_is_cut_with_what_follows() {
 async fn a_watch_ends_the_text_and_a_panicking_one_fails_its_row_only() {
     let engine = engine();
     let prompt = prompt(&engine, "You write e-mails.", "A spring sale of tents.");
-    let short = |text: &str| text.len() < 20;
+    let short = |text: &str, _: usize| text.len() < 20;
     let watched = Request { watch: Some(Arc::new(short)), sampling: hot(), ..request(prompt, vec![1], 100) };
     let generation = engine.generate(watched.clone()).await.unwrap().remove(0);
     assert_eq!(generation.finish, FinishReason::Watch);
     assert!((20..60).contains(&generation.text.len()), "{}", generation.text);
-    let panicking = |_: &str| -> bool { panic!("a watch that cannot go on") };
+    let panicking = |_: &str, _: usize| -> bool { panic!("a watch that cannot go on") };
     let request = Request { watch: Some(Arc::new(panicking)), ..watched.clone() };
     let failed = engine.generate(request).await.unwrap().remove(0);
     assert!(matches!(failed.finish, FinishReason::Failed(_)));
