@@ -64,6 +64,6 @@ bench: build
 bench-cluster: build
 	$(call step,RabbitMQ,./deploy/setup/build-tools.sh cluster)
 	@target/release/bench-cluster throughput
-	@target/release/bench-cluster throughput --own --recipients 200000
+	@target/release/bench-cluster throughput --own
 	@target/release/bench-cluster overhead
 	@target/release/bench-cluster fleet

@@ -3,7 +3,7 @@
 
     build.py OUT copymill-worker copymill --features copymill/dynamic-backends
 
-Cargo itself says what it made and where: the target folder is kept between builds, and older ones lie in it too.
+Cargo itself says what it made and where: the target folder also holds what `cargo chef cook` compiled.
 """
 
 import argparse

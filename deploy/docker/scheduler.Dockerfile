@@ -6,8 +6,9 @@ FROM rust:1.95.0-bookworm AS tools
 RUN apt-get update \
  && apt-get install -y --no-install-recommends python3 \
  && rm -rf /var/lib/apt/lists/*
-# What writes down which crates are depended on, and compiles them apart from the sources.
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+# What writes down which crates are depended on, and compiles them apart from the sources. The registry is for one build at a
+# time: Cargo's own lock lies outside of it.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     cargo install cargo-chef --version 0.1.78 --locked
 WORKDIR /src
 ENV CARGO_INCREMENTAL=0
@@ -18,13 +19,13 @@ RUN cargo chef prepare --recipe-path /recipe.json
 
 FROM tools AS build
 COPY --from=recipe /recipe.json /recipe.json
-# A layer of its own, which changes with Cargo.lock and the manifests, and not with the sources.
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+# A layer of its own, which changes with Cargo.lock, the manifests and the list of targets, and not with the sources.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     cargo chef cook --release --locked --recipe-path /recipe.json --package copymill-scheduler
 COPY . .
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     deploy/docker/build.py /out/usr/local copymill-scheduler
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     mkdir -p /out/usr/share/copymill \
  && deploy/docker/sbom.py copymill-scheduler > /out/usr/share/copymill/sbom.cdx.json \
  && cp LICENSE-APACHE LICENSE-MIT /out/usr/share/copymill/

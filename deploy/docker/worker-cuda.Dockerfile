@@ -14,8 +14,9 @@ COPY --from=rust /usr/local/rustup /usr/local/rustup
 ENV CARGO_HOME=/usr/local/cargo \
     RUSTUP_HOME=/usr/local/rustup \
     PATH=/usr/local/cargo/bin:$PATH
-# What writes down which crates are depended on, and compiles them apart from the sources.
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+# What writes down which crates are depended on, and compiles them apart from the sources. The registry is for one build at a
+# time: Cargo's own lock lies outside of it.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     cargo install cargo-chef --version 0.1.78 --locked
 WORKDIR /src
 # T4, A100, A10 and A40, L4 and L40S, H100 and H200; newer GPUs compile the last one's intermediate code at the first start.
@@ -30,13 +31,13 @@ RUN cargo chef prepare --recipe-path /recipe.json
 
 FROM tools AS build
 COPY --from=recipe /recipe.json /recipe.json
-# A layer of its own, which changes with Cargo.lock and the manifests, and not with the sources.
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+# A layer of its own, which changes with Cargo.lock, the manifests and the list of targets, and not with the sources.
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     cargo chef cook --release --locked --recipe-path /recipe.json --package copymill-worker --package copymill --features copymill/dynamic-backends,copymill/cuda
 COPY . .
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     deploy/docker/build.py /out/usr/local copymill-worker copymill --features copymill/dynamic-backends,copymill/cuda
-RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry \
+RUN --mount=type=cache,id=copymill-registry,target=/usr/local/cargo/registry,sharing=locked \
     mkdir -p /out/usr/share/copymill \
  && deploy/docker/sbom.py copymill-worker copymill --features copymill/dynamic-backends,copymill/cuda > /out/usr/share/copymill/sbom.cdx.json \
  && cp LICENSE-APACHE LICENSE-MIT /out/usr/share/copymill/

@@ -326,7 +326,7 @@ impl Leader {
         if !stage.done(chunk, result, &mut state.state) {
             return;
         }
-        self.metrics.series.finished_chunks_total.add(&model_label(&self.campaign.model), 1);
+        self.metrics.series.finished_chunks_total.inc(&model_label(&self.campaign.model));
         if stage.kind == ChunkKind::Messages {
             self.metrics.messages(outcomes);
         }

@@ -147,7 +147,7 @@ impl SchedulerMetrics {
         let of = |value: fn(&ModelDemand) -> f64| {
             models.iter().map(move |demand| (demand.model.as_str(), value(demand))).collect::<Vec<_>>()
         };
-        models.iter().for_each(|demand| series.finished_chunks_total.add(&demand.model, 0));
+        series.finished_chunks_total.name(models.iter().map(|demand| demand.model.as_str()));
         series.backlog_messages.replace(of(|demand| demand.messages));
         series.backlog_tokens.replace(of(|demand| demand.tokens));
         series.backlog_gpu_seconds.replace(of(|demand| demand.gpu_seconds));

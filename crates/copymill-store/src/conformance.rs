@@ -22,18 +22,20 @@ use crate::{Condition, Put, Store};
 ///
 /// Servers that are known to break promises are held to everything else; programs refuse to work on those that lose races:
 ///
-/// - `conformance_suite!(fixture, for keys that are paths)`: keys are paths of files, with what a file system allows;
+/// - `conformance_suite!(fixture, with plain files)`: keys are paths with what a file system allows, and what is known of an
+///   object that was put whole is taken for true of one in its place that is put in parts;
 /// - `conformance_suite!(fixture, for one writer at a time)`: races are lost, and conditions ignored on what comes in parts.
 #[macro_export]
 macro_rules! conformance_suite {
     ($fixture:path) => {
-        $crate::conformance_suite! { $fixture, for keys that are paths }
+        $crate::conformance_suite! { $fixture, with plain files }
         $crate::conformance_suite! { @each $fixture,
             the_longest_key_is_kept
             the_beginning_of_a_key_is_another_key
+            a_file_replaces_one_of_any_other_size
         }
     };
-    ($fixture:path, for keys that are paths) => {
+    ($fixture:path, with plain files) => {
         $crate::conformance_suite! { @alone $fixture }
         $crate::conformance_suite! { @each $fixture,
             one_of_many_writers_creates_an_object
@@ -47,6 +49,7 @@ macro_rules! conformance_suite {
         $crate::conformance_suite! { @each $fixture,
             the_longest_key_is_kept
             the_beginning_of_a_key_is_another_key
+            a_file_replaces_one_of_any_other_size
         }
     };
     (@alone $fixture:path) => {

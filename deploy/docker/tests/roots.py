@@ -142,10 +142,11 @@ class Room:
         words += [f"{name}={value}" for name, value in variables.items()]
         words += ["/bin/sh", "-c", f"cd {shlex.quote(self.folder)} && exec \"$@\"", "sh", *command]
         script += f"\nexec {shlex.join(words)}"
-        return ["unshare", "--mount", "--pid", "--fork", "--kill-child", "bash", "-c", script]
+        return ["unshare", "--mount", "--propagation", "unchanged", "--pid", "--fork", "--kill-child", "bash", "-c", script]
 
     def mount_lines(self, building):
-        lines = ["mount --make-rprivate /"]
+        # In a chroot, / is no mount of its own; nobody outside sees these mounts where the one that it lies on is private.
+        lines = ["! mountpoint -q / || mount --make-rprivate /"]
         root = str(self.root)
         for host, inside in [*self.mounts, *(host_mounts(self.root) if building else [])]:
             target = root + inside

@@ -37,6 +37,7 @@ struct Placed {
     fault: S3Fault,
     calls: u32,
     fired: AtomicU32,
+    held: AtomicU32,
     /// Whether calls that are held may go on.
     is_let_through: watch::Sender<bool>,
     /// How calls ended that were held: statuses of HTTP.
@@ -49,6 +50,11 @@ impl PlacedS3Fault {
         self.0.fired.load(Ordering::SeqCst)
     }
 
+    /// How many calls have arrived whole and were held.
+    pub fn held(&self) -> u32 {
+        self.0.held.load(Ordering::SeqCst)
+    }
+
     /// Lets calls take effect that are held.
     pub fn let_through(&self) {
         self.0.is_let_through.send_replace(true);
@@ -59,10 +65,11 @@ impl PlacedS3Fault {
         self.0.later.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    pub(super) async fn is_let_through(&self) {
+    /// Holds a call that has arrived whole until it is let through.
+    pub(super) async fn hold(&self) {
+        self.0.held.fetch_add(1, Ordering::SeqCst);
         let mut seen = self.0.is_let_through.subscribe();
-        // The sender lives as long as this.
-        let _sender_is_there = seen.wait_for(|is_let_through| *is_let_through).await;
+        seen.wait_for(|is_let_through| *is_let_through).await.expect("the sender lives as long as this");
     }
 
     pub(super) fn ended_later(&self, status: u16) {
@@ -87,8 +94,9 @@ pub(super) struct Faults(Arc<Mutex<Vec<PlacedS3Fault>>>);
 impl Faults {
     pub(super) fn place(&self, method: Method, path_part: &str, fault: S3Fault, calls: u32) -> PlacedS3Fault {
         let path_part = path_part.to_owned();
-        let (fired, later, is_let_through) = (AtomicU32::new(0), Mutex::default(), watch::Sender::new(false));
-        let placed = Placed { method, path_part, fault, calls, fired, is_let_through, later };
+        let (fired, held) = (AtomicU32::new(0), AtomicU32::new(0));
+        let (later, is_let_through) = (Mutex::default(), watch::Sender::new(false));
+        let placed = Placed { method, path_part, fault, calls, fired, held, is_let_through, later };
         let placed = PlacedS3Fault(Arc::new(placed));
         self.0.lock().unwrap_or_else(PoisonError::into_inner).push(placed.clone());
         placed

@@ -169,7 +169,7 @@ async fn fail(
             let (request, placed) = (Request::from_parts(head, Body::from(body)), placed.clone());
             // Not a part of the connection, which its client may close.
             let effect = tokio::spawn(async move {
-                placed.is_let_through().await;
+                placed.hold().await;
                 let answer = service.call(request).await;
                 placed.ended_later(answer.map_or(0, |answer| answer.status().as_u16()));
             });

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use copymill_campaign::{ChunkId, encode_split};
+use copymill_store::{Condition, Put};
 use copymill_tests::s3::S3Fault;
 use copymill_tests::servers::wait_until;
 use copymill_tests::{Cluster, Program};
@@ -85,14 +87,14 @@ fn a_row_that_stops_every_engine_ends_workers_in_order_and_costs_itself() {
 }
 
 #[test]
-fn a_late_worker_that_finishes_a_chunk_after_it_was_split_changes_nothing() {
+fn a_late_put_of_a_chunk_that_was_split_meanwhile_is_refused() {
     let cluster = Cluster::new(EMAIL, with_one_row("doom"));
     let _scheduler = cluster.scheduler();
     // This one survives the row, and is lost with its whole chunk on the way to the store.
     let late = cluster.s3.fail(Method::PUT, &format!("/output/{CHUNK}."), S3Fault::Held, 1);
     let survivor = cluster.scripted_worker(0, &[]);
     let id = cluster.submit();
-    wait_until("the chunk is on its way", PATIENCE, || late.fired() == 1);
+    wait_until("the chunk is on its way", PATIENCE, || late.held() == 1);
     survivor.kill();
     completed_by_workers_that_die(&cluster, &id, &[("SCRIPT_KILLED_BY", "doom")]);
 
@@ -106,4 +108,26 @@ fn a_late_worker_that_finishes_a_chunk_after_it_was_split_changes_nothing() {
     assert_eq!(late.later(), [412], "the marker is where it was to go");
     assert_eq!(outputs(), before);
     one_row_is_invalid(&cluster, &id);
+}
+
+#[test]
+fn a_late_worker_that_finishes_a_chunk_after_it_was_split_changes_nothing() {
+    let cluster = Cluster::new(EMAIL, recipients(ROWS));
+    let _scheduler = cluster.scheduler();
+    let id = cluster.submit();
+    let slow = [("SCRIPT_DELAY_MS", "3000")];
+    let late = cluster.start("scripted-worker", "waiting for chunks", &slow);
+    let key = format!("campaigns/{id}/output/00000.jsonl.zst");
+    wait_until("the worker has chunks in its hands", PATIENCE, || {
+        cluster.copymill(&["status", &id, "--json"]).success().stdout.contains("running")
+    });
+    let store = cluster.store();
+    let split = encode_split(&ChunkId::whole(0)).into();
+    let put = cluster.block_on(store.put(&key, split, Condition::IfAbsent)).unwrap();
+    assert!(matches!(put, Put::Stored(_)), "the worker was not late");
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 2 * ROWS);
+    assert!(late.is_running());
+    let parts = cluster.block_on(store.list(&format!("campaigns/{id}/output/00000."), None)).unwrap();
+    assert_eq!(parts.len(), 3, "the marker and two parts: {parts:?}");
 }

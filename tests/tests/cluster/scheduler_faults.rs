@@ -113,7 +113,7 @@ fn late_put_is_refused(path_part: &str) {
     let id = cluster.submit();
     wait_until("workers write", PATIENCE, || cluster.s3.object("/output/00000").is_some());
     let placed = cluster.s3.fail(Method::PUT, path_part, S3Fault::Held, 1);
-    wait_until("a put is under way", PATIENCE, || placed.fired() == 1);
+    wait_until("a put is under way", PATIENCE, || placed.held() == 1);
     frozen.signal(Signal::STOP);
     assert!(cluster.s3.object("/manifest.json").is_none(), "the campaign still runs");
     second.wait_for("leading", TAKEOVER);

@@ -70,7 +70,7 @@ fn slots_stay_full_over_the_ends_of_chunks_and_over_campaigns() {
     let chunks = [("COPYMILL_SCHEDULER__CHUNK_TOKENS", "5600"), ("COPYMILL_SCHEDULER__WINDOW", "6")];
     let _scheduler = cluster.start("copymill-scheduler", "leading", &chunks);
     let admin = Admin::default();
-    let _worker = cluster.scripted_worker(100, &[admin.setting(), ("SCRIPT_SLOTS", "16")]);
+    let _worker = cluster.scripted_worker(200, &[admin.setting(), ("SCRIPT_SLOTS", "16")]);
     let first = cluster.submit();
     cluster.place.edit_campaign("seed: 7", "seed: 8");
     let ids = [first, cluster.submit()];

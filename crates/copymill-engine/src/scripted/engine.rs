@@ -188,8 +188,13 @@ impl ScriptedEngine {
 fn watched_end(watch: &dyn crate::request::Watch, text: &str) -> Option<usize> {
     let ends = (PIECE_BYTES..text.len()).step_by(PIECE_BYTES).map(|end| text.ceil_char_boundary(end));
     let mut seen = 0;
-    ends.chain((!text.is_empty()).then_some(text.len()))
-        .find(|end| !watch.observe(&text[..*end], std::mem::replace(&mut seen, *end)))
+    for end in ends.chain((!text.is_empty()).then_some(text.len())) {
+        if !watch.observe(&text[..end], seen) {
+            return Some(end);
+        }
+        seen = end;
+    }
+    None
 }
 
 #[async_trait]

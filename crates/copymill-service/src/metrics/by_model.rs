@@ -1,7 +1,7 @@
 //! Series whose label values come to be known while a process runs: what models are called, and how one is made.
 
 use std::collections::BTreeSet;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use prometheus::{GaugeVec, IntCounterVec, IntGauge, Opts, core::Collector};
 
@@ -34,23 +34,37 @@ impl Field for ModelGauge {
     }
 }
 
-/// A counter per model.
+/// A counter per model, of those that were named last.
 #[derive(Debug, Clone)]
 pub struct ModelCounter {
     counters: IntCounterVec,
-    known: Arc<Mutex<BTreeSet<String>>>,
+    named: Arc<Mutex<BTreeSet<String>>>,
 }
 
 impl ModelCounter {
-    /// Adds to the count of a model; to add nothing makes its series, so that a rate knows where it began.
-    pub fn add(&self, model: &str, count: u64) {
-        let mut known = self.known.lock().unwrap_or_else(PoisonError::into_inner);
-        if !known.contains(model) && known.len() < MODELS {
-            known.insert(model.to_owned());
+    /// Names the models that are counted from now on. A series is there from then, at 0, so that a rate knows where it began;
+    /// one of a model that is not named any more is gone.
+    pub fn name<'a>(&self, models: impl IntoIterator<Item = &'a str>) {
+        let models: BTreeSet<String> = models.into_iter().take(MODELS).map(str::to_owned).collect();
+        let mut named = self.named();
+        for gone in named.difference(&models) {
+            drop(self.counters.remove_label_values(&[gone]));
         }
-        if known.contains(model) {
-            self.counters.with_label_values(&[model]).inc_by(count);
+        for model in &models {
+            self.counters.with_label_values(&[model]).inc_by(0);
         }
+        *named = models;
+    }
+
+    /// Counts one more of a model, where it was named.
+    pub fn inc(&self, model: &str) {
+        if self.named().contains(model) {
+            self.counters.with_label_values(&[model]).inc();
+        }
+    }
+
+    fn named(&self) -> MutexGuard<'_, BTreeSet<String>> {
+        self.named.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,7 +73,7 @@ impl Field for ModelCounter {
         let options = Opts::new(declaration.name, declaration.help);
         let counters = IntCounterVec::new(options, &["model"]).expect("a Rust name is a metric's name");
         registry.register(Box::new(counters.clone())).expect("the fields of one struct differ in name");
-        Self { counters, known: Arc::default() }
+        Self { counters, named: Arc::default() }
     }
 }
 

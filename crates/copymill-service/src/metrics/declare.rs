@@ -23,12 +23,13 @@
 /// metrics.rows_total.of(["generated"]).inc();
 /// metrics.chunk_seconds.observe(12.5);
 /// metrics.backlog.replace([("demo", 3.0)]);
-/// metrics.chunks_total.add("demo", 2);
+/// metrics.chunks_total.name(["demo"]);
+/// metrics.chunks_total.inc("demo");
 /// let text = metrics.render();
 /// assert!(text.contains("copymill_worker_rows_total{outcome=\"generated\"} 1"));
 /// assert!(text.contains("copymill_worker_rows_total{outcome=\"rejected\"} 0"));
 /// assert!(text.contains("copymill_worker_backlog{model=\"demo\"} 3"));
-/// assert!(text.contains("copymill_worker_chunks_total{model=\"demo\"} 2"));
+/// assert!(text.contains("copymill_worker_chunks_total{model=\"demo\"} 1"));
 /// assert!(text.contains("# HELP copymill_worker_slots_busy Sequences that the engine decodes at the moment."));
 /// ```
 #[macro_export]

@@ -12,6 +12,8 @@ copymill_service::metrics! {
         engine_seconds_total: Counter,
         /// Time per chunk, in seconds.
         chunk_seconds: Histogram(0.5, 2.0)["kind" = ["rows", "segments"]],
+        /// Chunks that ended.
+        chunks_total: ModelCounter,
     }
 }
 
@@ -54,4 +56,24 @@ fn what_moved_is_reported_by_label() {
     ] {
         assert!(text.lines().any(|reported| reported == line), "{line} in\n{text}");
     }
+}
+
+#[test]
+fn a_model_is_counted_from_zero_for_as_long_as_it_is_named() {
+    let metrics = TestMetrics::new();
+    let counts = || -> Vec<String> {
+        let text = metrics.render();
+        let found = text.lines().filter_map(|line| line.strip_prefix("copymill_test_chunks_total"));
+        found.map(str::to_owned).collect()
+    };
+    metrics.chunks_total.inc("large");
+    assert!(counts().is_empty(), "nobody named it");
+    metrics.chunks_total.name(["large", "small"]);
+    metrics.chunks_total.inc("large");
+    assert_eq!(counts(), ["{model=\"large\"} 1", "{model=\"small\"} 0"]);
+    metrics.chunks_total.name(["large"]);
+    assert_eq!(counts(), ["{model=\"large\"} 1"]);
+    let names: Vec<String> = (0..100).map(|number| format!("model-{number:03}")).collect();
+    metrics.chunks_total.name(names.iter().map(String::as_str));
+    assert_eq!(counts().len(), 64, "more would be a mistake, and a burden for who scrapes them");
 }

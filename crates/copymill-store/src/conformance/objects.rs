@@ -159,6 +159,19 @@ pub async fn large_objects_go_from_file_to_file([store, other]: Pair) {
     assert!(other.download("missing", &to).await.expect("answers").is_none());
 }
 
+/// An object of one size takes the place of one of another, in parts or whole.
+pub async fn a_file_replaces_one_of_any_other_size([store, other]: Pair) {
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let (from, to) = (folder.path().join("from"), folder.path().join("to"));
+    for bytes in [1, LARGE_BYTES, 0, LARGE_BYTES + 1, 2] {
+        let content = write_file(&from, bytes);
+        store.upload("audience.csv", &from, Condition::Always).await.expect("uploads");
+        let found = other.download("audience.csv", &to).await.expect("downloads").expect("is there");
+        assert_eq!(found.bytes, bytes as u64);
+        assert!(std::fs::read(&to).expect("reads") == content, "{bytes} bytes came back changed");
+    }
+}
+
 /// Conditions hold for files of any size, also for those that go in parts.
 pub async fn a_condition_holds_for_files_of_any_size([store, other]: Pair) {
     let folder = tempfile::tempdir().expect("a temporary folder");
