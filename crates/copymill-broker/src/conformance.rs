@@ -44,6 +44,7 @@ macro_rules! conformance_suite {
             a_dropped_consumer_gives_back_what_it_held
             a_delivery_cannot_be_settled_after_its_consumer
             a_dropped_wait_loses_nothing
+            a_consumer_that_stops_takes_nothing_more_and_settles_what_it_holds
             consumers_share_a_queue
             a_message_that_always_comes_back_is_dead_lettered
         }

@@ -188,5 +188,5 @@ impl Listener for InProcessListener {
 
 fn error(action: &'static str, reason: &str) -> BrokerError {
     let (broker, reason) = ("in this process".to_owned(), reason.to_owned());
-    BrokerError { broker, action, reason, is_returned: false }
+    BrokerError { broker, action, reason, is_returned: false, is_lasting: false }
 }

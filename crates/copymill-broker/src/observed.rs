@@ -53,6 +53,10 @@ impl Consumer for ObservedConsumer {
         let settle = Box::new(ObservedSettle { inner: delivery.settle, observer: self.observer.clone() });
         Ok(Some(Delivery { settle, ..delivery }))
     }
+
+    async fn stop(&mut self) {
+        self.inner.stop().await;
+    }
 }
 
 struct ObservedSettle {

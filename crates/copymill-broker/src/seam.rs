@@ -33,11 +33,14 @@ pub trait Broker: Send + Sync {
 /// Deliveries of one queue. Dropping it requeues what it holds unsettled, marked as redelivered.
 ///
 /// That includes deliveries still in hand: settling one of them afterwards is an error. So a consumer that drains
-/// is kept, without asking it for more, until the last delivery is settled.
+/// is stopped, and kept until the last delivery is settled.
 #[async_trait]
 pub trait Consumer: Send {
-    /// Waits for the next message; cancel-safe. None where the broker was shut down.
+    /// Waits for the next message; cancel-safe. None where the broker was shut down, or this was stopped.
     async fn next(&mut self) -> Result<Option<Delivery>, BrokerError>;
+
+    /// Takes no more from the queue. What was on its way by then still comes from [`next`](Self::next), and then none.
+    async fn stop(&mut self);
 }
 
 /// What is told to everybody on one topic. A listener hears what is said while it is connected, and not all of that: what
@@ -150,4 +153,6 @@ pub struct BrokerError {
     /// Whether the message went back to its queue, because its consumer or its connection is gone: it will be delivered
     /// again, and whoever held it has nothing to mend.
     pub is_returned: bool,
+    /// Whether every later try fails in the same way until somebody mends it: a queue exists with other arguments.
+    pub is_lasting: bool,
 }

@@ -29,7 +29,7 @@ use tracing::Instrument;
 use crate::{
     demand::Assumptions,
     intake::load,
-    lead::{Begun, Ended, Leader, Note, Notes, Signals, passes},
+    lead::{Begun, Ended, Leader, Note, Notes, Signals, lasts, passes},
     lease::Lease,
     metrics::SchedulerMetrics,
     office::active,
@@ -344,6 +344,10 @@ async fn lead_one(
     };
     let ended = match led.await {
         Ok(ended) => ended,
+        Err(error) if lasts(&error) => {
+            leader.hold_for(&error).await?;
+            return Err(error);
+        }
         Err(error) if passes(&error) => return Err(error),
         Err(error) => leader.fail(&error).await?,
     };

@@ -25,7 +25,7 @@ use copymill_store::Store;
 use tokio::sync::watch;
 use tracing::Instrument;
 
-pub(crate) use hold::{Begun, passes};
+pub(crate) use hold::{Begun, lasts, passes};
 pub use notes::{Note, Notes};
 use pace::Pace;
 use stage::Stage;

@@ -21,7 +21,7 @@ use crate::{
 };
 
 /// How long a broker that is away is waited for at the end: what is unacknowledged goes back with the connection.
-const HANDS_BACK_WITHIN: Duration = Duration::from_secs(10);
+pub(crate) const HANDS_BACK_WITHIN: Duration = Duration::from_secs(10);
 
 /// How a worker behaves.
 #[derive(Debug, Clone)]
@@ -128,11 +128,13 @@ impl Worker {
                 }
             }
         }
-        let grace = tokio::time::sleep(grace);
-        tokio::pin!(grace);
-        while !in_hand.is_empty() {
+        let (grace, stopping) = (tokio::time::sleep(grace), bench.stop(consumer.as_mut()));
+        tokio::pin!(grace, stopping);
+        let mut is_stopped = false;
+        while !is_stopped || !in_hand.is_empty() {
             tokio::select! {
                 Some(ended) = in_hand.join_next() => settled(ended)?,
+                () = &mut stopping, if !is_stopped => is_stopped = true,
                 () = &mut grace => break,
                 () = shutdown.abort_requested() => break,
             }

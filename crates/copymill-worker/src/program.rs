@@ -21,9 +21,6 @@ use crate::{Generator, Worker, WorkerSettings, load_model};
 pub use settings::{EngineSection, Settings, WorkerSection};
 pub use vitals::Vitals;
 
-/// How long a chunk is tried again while the store fails; then its leader hears of it.
-const STORE_PATIENCE: Duration = Duration::from_secs(600);
-
 /// Runs the program.
 pub fn main() -> ExitCode {
     let program = Program {
@@ -98,7 +95,7 @@ pub async fn serve(
         chunks_in_hand: section.chunks_in_hand,
         merges_at_once: std::thread::available_parallelism().map_or(1, usize::from),
         grace: Duration::from_secs(section.grace_s),
-        store_patience: crate::Patience(STORE_PATIENCE),
+        store_patience: crate::Patience(Duration::from_secs(section.store_patience_s)),
         s3: settings.store.s3.clone(),
     };
     let shared = vitals.broker(&broker);

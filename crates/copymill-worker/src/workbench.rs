@@ -17,7 +17,7 @@ use tracing::Instrument;
 use crate::{
     campaigns::CampaignCache,
     chunk::{self, Chunk, Stored, Storing},
-    consume::WorkerError,
+    consume::{HANDS_BACK_WITHIN, WorkerError},
     hands::{Hands, Held},
     inline::InlineJobs,
     settle::Generator,
@@ -66,6 +66,24 @@ impl Workbench {
         drop(self.merges.acquire().await);
         let _waiting = self.hands.waiting();
         consumer.next().await
+    }
+
+    /// Takes no more from the queue. A chunk that was on its way goes back to the leader, as those in hand do.
+    pub(crate) async fn stop(&self, consumer: &mut dyn Consumer) {
+        let back = async {
+            consumer.stop().await;
+            while let Ok(Some(delivery)) = consumer.next().await {
+                let given_back = match serde_json::from_slice::<ChunkJob>(&delivery.body) {
+                    Ok(job) if later_version("chunk job", job.v).is_none() => {
+                        self.give_back(job, delivery).await
+                    }
+                    Ok(_) | Err(_) => delivery.requeue().await,
+                };
+                told(given_back);
+            }
+        };
+        // What comes later goes back with the connection.
+        drop(tokio::time::timeout(HANDS_BACK_WITHIN, back).await);
     }
 
     /// Works on a delivery to its end: output stored, leader told, acknowledged.
@@ -243,20 +261,25 @@ impl Workbench {
             if let Some(note) = held.beginning {
                 suspects::forget(self.store.as_ref(), &note).await;
             }
-            let told = self.tell(&Event::Returned { job: held.job }).await;
-            let acknowledged = match told {
-                Ok(()) => held.delivery.ack().await,
-                Err(error) => Err(error),
-            };
-            if let Err(error) = acknowledged {
-                tracing::info!(%error, "a chunk goes back with its connection");
-            }
+            told(self.give_back(held.job, held.delivery).await);
         }
+    }
+
+    async fn give_back(&self, job: ChunkJob, delivery: Delivery) -> Result<(), BrokerError> {
+        self.tell(&Event::Returned { job }).await?;
+        delivery.ack().await
     }
 
     async fn tell(&self, event: &Event) -> Result<(), BrokerError> {
         let body = serde_json::to_vec(event).expect("an event serialises");
         self.broker.publish(EVENTS_QUEUE, followed(body)).await
+    }
+}
+
+/// Says what could not be given back.
+fn told(given_back: Result<(), BrokerError>) {
+    if let Err(error) = given_back {
+        tracing::info!(%error, "a chunk goes back with its connection");
     }
 }
 

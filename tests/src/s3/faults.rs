@@ -23,6 +23,12 @@ pub enum S3Fault {
     Held,
     /// A bit of what was sent arrives as another.
     Garbled,
+    /// 507 `InsufficientStorage`; nothing is done.
+    Full,
+    /// 403 `AccessDenied`; nothing is done.
+    Denied,
+    /// The answer ends in the middle of its body.
+    CutOff,
     /// The connection is closed without an answer.
     Reset,
 }

@@ -16,6 +16,7 @@ use hyper::service::service_fn;
 use hyper::{Method, Request, Response};
 use hyper_util::rt::TokioIo;
 use s3s::auth::SimpleAuth;
+use s3s::dto::StreamingBlob;
 use s3s::service::{S3Service, S3ServiceBuilder};
 use s3s::{Body, S3};
 use tokio::net::{TcpListener, TcpStream};
@@ -145,6 +146,8 @@ async fn fail(
 ) -> Result<Response<Body>, Broken> {
     match placed.fault() {
         S3Fault::SlowDown => Ok(error(503, "SlowDown")),
+        S3Fault::Full => Ok(error(507, "InsufficientStorage")),
+        S3Fault::Denied => Ok(error(403, "AccessDenied")),
         S3Fault::ErrorAfterEffect => {
             let _effect = service.call(request.map(Body::from)).await;
             Ok(error(500, "InternalError"))
@@ -163,6 +166,14 @@ async fn fail(
             let mut body = body.to_vec();
             body.iter_mut().take(1).for_each(|byte| *byte ^= 1);
             service.call(Request::from_parts(head, Body::from(body))).await.map_err(|_| Broken)
+        }
+        S3Fault::CutOff => {
+            let answer = service.call(request.map(Body::from)).await.map_err(|_| Broken)?;
+            let (head, body) = answer.into_parts();
+            let mut body = body;
+            let whole = body.store_all_limited(HELD_BYTES).await.map_err(|_| Broken)?;
+            let pieces = [Ok(whole.slice(..whole.len() / 2)), Err(std::io::Error::other(Broken))];
+            Ok(Response::from_parts(head, Body::from(StreamingBlob::wrap(futures::stream::iter(pieces)))))
         }
         S3Fault::Held => {
             let (head, body) = received(request).await?;

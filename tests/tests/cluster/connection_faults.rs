@@ -75,3 +75,30 @@ fn a_queue_that_exists_with_other_arguments_stops_programs_which_say_what_to_do(
         cluster.run(name, &[]).fails(1, &says);
     }
 }
+
+#[test]
+fn a_models_queue_that_exists_with_other_arguments_holds_its_campaigns_until_it_is_gone_and_they_are_resumed()
+{
+    let cluster = Cluster::on(RabbitMq::shared().new_vhost(), EMAIL, recipients(20));
+    let vhost = cluster.broker().rsplit('/').next().unwrap();
+    // What the queue is called, somebody knows who had a worker before.
+    let worker = cluster.scripted_worker(0, &[]);
+    let queue = cluster.job_queue();
+    worker.stop(PATIENCE);
+    let path = format!("/api/queues/{vhost}/{queue}");
+    let api = |method: &str, body: Option<&str>| RabbitMq::shared().api(method, &path, body).unwrap();
+    api("DELETE", None);
+    api("PUT", Some(r#"{"durable":true,"arguments":{"x-queue-type":"classic"}}"#));
+    let scheduler = cluster.scheduler();
+    let id = cluster.submit();
+    cluster.wait_for(&id, "held", PATIENCE);
+    let status = cluster.copymill(&["status", &id]).success().stdout;
+    assert!(status.contains(&queue) && status.contains("rabbitmqctl delete_queue"), "{status}");
+    cluster.run("scripted-worker", &[]).fails(1, &[&queue, "rabbitmqctl delete_queue"]);
+    api("DELETE", None);
+    cluster.copymill(&["resume", &id]).success();
+    let _worker = cluster.scripted_worker(0, &[]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 40);
+    assert!(scheduler.is_running());
+}

@@ -4,10 +4,11 @@ use copymill_broker::{Broker, BrokerSettings, RabbitBroker};
 use copymill_campaign::{
     Action, CONTROL_QUEUE, CampaignId, ChunkId, ChunkJob, ChunkKind, EVENTS_QUEUE, Event, Order,
 };
+use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use copymill_tests::Cluster;
 use copymill_tests::servers::wait_until;
+use copymill_tests::{Cluster, Running, program};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -54,6 +55,27 @@ fn who_watches_sees_progress_rate_time_left_and_the_workers_of_the_model() {
         line.contains(" of 400 running · ") && line.contains("/s · 1 worker · ") && line.ends_with(" left")
     };
     assert!(lines.iter().any(|line| is_half_way(&line)), "{}", watched.stderr);
+}
+
+#[test]
+fn who_watches_on_a_terminal_sees_a_bar_for_each_campaign_and_for_what_is_submitted_meanwhile() {
+    let cluster = Cluster::new(EMAIL, recipients(100));
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(100, &[]));
+    let first = cluster.submit();
+    let watch = format!("stty cols 120 rows 30; exec {} status --watch", program("copymill").display());
+    let mut terminal = Command::new("script");
+    terminal.args(["--quiet", "--return", "--command", &watch, "/dev/null"]).stdin(Stdio::null());
+    terminal.current_dir(cluster.place.path("")).envs(cluster.environment()).env("TERM", "xterm");
+    let watching = Running::spawn(terminal);
+    cluster.wait_for_messages(&first, 20, PATIENCE);
+    cluster.place.edit_campaign("campaign: spring", "campaign: autumn");
+    cluster.submit();
+    let shown = watching.finish().success().stdout;
+    for name in ["spring", "autumn"] {
+        let is_bar =
+            |line: &str| line.contains(name) && line.contains("━") && line.contains("/200 running · ");
+        assert!(shown.split(['\r', '\n']).any(is_bar), "{name} in {shown}");
+    }
 }
 
 #[test]

@@ -22,6 +22,22 @@ fn is_mended(cluster: &Cluster, id: &str, leader: &Program, says: &str) {
     assert_eq!(cluster.results(id).len(), 120);
 }
 
+#[test]
+fn an_audience_that_was_altered_after_its_campaign_was_accepted_fails_it_and_nobody_is_written_to() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let id = cluster.submit();
+    cluster.s3.alter("/audiences/", |rows| rows.extend_from_slice(b"c-60,Eve,tents,gold\n"));
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    cluster.wait_for(&id, "failed", PATIENCE);
+    let status = cluster.copymill(&["status", &id]).success().stdout;
+    assert!(
+        status.contains("the audience audiences/")
+            && status.contains("changed since the campaign was accepted"),
+        "{status}"
+    );
+    assert_eq!(cluster.messages_of(&id), 0);
+}
+
 fn a_damaged_input_is_cut_again(damage: fn(&mut Vec<u8>)) {
     let cluster = Cluster::new(EMAIL, recipients(60));
     let leader = cluster.scheduler();

@@ -94,8 +94,10 @@ fn a_leader_that_was_frozen_is_fenced_out_when_it_comes_back() {
     let (second, _worker) = (cluster.scheduler(), cluster.worker());
     let id = cluster.submit();
     cluster.wait_for_messages(&id, 40, PATIENCE);
+    let lost = Instant::now();
     frozen.signal(Signal::STOP);
     second.wait_for("leading", TAKEOVER);
+    eprintln!("a leader was frozen: replaced after {:.1} s", lost.elapsed().as_secs_f64());
     frozen.signal(Signal::CONT);
     frozen.wait_for("the lease was lost", TAKEOVER);
     cluster.wait_for(&id, "completed", PATIENCE);

@@ -59,6 +59,46 @@ fn a_store_that_gives_no_answer_is_asked_again() {
     survives(S3Fault::Hang(FOREVER), 2);
 }
 
+#[test]
+fn an_answer_that_ends_in_the_middle_is_asked_for_again() {
+    let cluster = Cluster::new(EMAIL, recipients(60));
+    let objects = ["/audiences/", "/campaign.json", "/state.json", "/input/"];
+    let placed = objects.map(|object| cluster.s3.fail(Method::GET, object, S3Fault::CutOff, 2));
+    let id = cluster.submit();
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &[]));
+    for (fault, object) in placed.iter().zip(objects) {
+        wait_until(&format!("{object} was cut off twice"), PATIENCE, || fault.fired() == 2);
+    }
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 120);
+}
+
+/// A store that takes no outputs for longer than a worker waits: the campaign is held, and goes on once it is resumed.
+fn holds(fault: S3Fault, calls: u32, says: &str) {
+    let cluster = Cluster::new(EMAIL, recipients(20));
+    let placed = cluster.s3.fail(Method::PUT, "/output/", fault, calls);
+    let impatient = [("COPYMILL_WORKER__STORE_PATIENCE_S", "0")];
+    let _programs = (cluster.scheduler(), cluster.scripted_worker(0, &impatient));
+    let id = cluster.submit();
+    cluster.wait_for(&id, "held", PATIENCE);
+    assert_eq!(placed.fired(), calls);
+    let status = cluster.copymill(&["status", &id]).success().stdout;
+    assert!(status.contains(says) && status.contains(&format!("copymill resume {id}")), "{status}");
+    cluster.copymill(&["resume", &id]).success();
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 40);
+}
+
+#[test]
+fn a_store_that_is_full_holds_the_campaign_at_once() {
+    holds(S3Fault::Full, 1, "no space is left in s3://");
+}
+
+#[test]
+fn a_store_that_refuses_outputs_holds_the_campaign_after_three_tries() {
+    holds(S3Fault::Denied, 3, "403 AccessDenied");
+}
+
 /// Calls that fail before one succeeds: more than the client of S3 tries by itself.
 const LONG: u32 = 14;
 
@@ -107,6 +147,11 @@ fn an_audience_in_parts_arrives_once_whatever_call_of_its_upload_fails() {
             cluster.verify(&id, LARGE);
         }
     }
+}
+
+#[test]
+fn an_audience_in_parts_arrives_once_although_each_call_of_its_upload_is_left_without_an_answer() {
+    sent_in_parts(S3Fault::Hang(FOREVER));
 }
 
 #[test]

@@ -1,7 +1,7 @@
 //! Stores that ignore conditions without saying so.
 
-use copymill_tests::Cluster;
-use copymill_tests::servers::Rclone;
+use copymill_tests::servers::{Rclone, wait_until};
+use copymill_tests::{Cluster, Running};
 
 use crate::campaign::{EMAIL, PATIENCE, recipients};
 
@@ -18,6 +18,18 @@ fn programs_refuse_a_store_that_ignores_conditions_unless_they_are_told_to_bear_
     let scheduler = cluster.start("copymill-scheduler", "standing by", &environment);
     assert!(scheduler.log().contains("ignores conditions"), "{}", scheduler.log());
     scheduler.wait_for("leading", PATIENCE);
+    // One scheduler and workers that die of nothing need no conditions.
+    let _worker = cluster.start("scripted-worker", "waiting for chunks", &environment);
+    let copymill = |arguments: &[&str]| {
+        let mut command = cluster.place.command(arguments);
+        command.envs(cluster.environment()).envs(environment.iter().copied());
+        Running::spawn(command).finish().success().stdout
+    };
+    let id = copymill(&["submit", "campaign.yaml"]);
+    wait_until("the campaign is completed", PATIENCE, || {
+        copymill(&["status", id.trim()]).contains("completed")
+    });
+    assert!(copymill(&["verify", id.trim()]).contains("40 messages of 20 recipients"));
 }
 
 #[test]

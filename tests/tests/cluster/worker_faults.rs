@@ -166,6 +166,31 @@ fn a_worker_asked_to_stop_finishes_what_fits_into_its_grace() {
 }
 
 #[test]
+fn a_worker_asked_to_stop_takes_nothing_more_and_nothing_comes_back_from_it_under_suspicion() {
+    let cluster = Cluster::new(EMAIL, recipients(90));
+    let (of_scheduler, admin) = (Admin::default(), Admin::default());
+    let _scheduler = cluster.start("copymill-scheduler", "leading", &[of_scheduler.setting()]);
+    let id = cluster.submit();
+    let published = || of_scheduler.metric("copymill_scheduler_chunks{state=\"published\"}");
+    wait_until("all chunks are published", PATIENCE, || published() == Some(CHUNKS as f64));
+    let leaving = cluster.scripted_worker(500, &[("COPYMILL_WORKER__GRACE_S", "60")]);
+    leaving.wait_for(BEGUN, PATIENCE);
+    leaving.signal(Signal::TERM);
+    leaving.wait_for("asked to stop", PATIENCE);
+    // What it has done makes room for another chunk, which the broker would hand it.
+    leaving.wait_for("a chunk is ended", PATIENCE);
+    let other = cluster.scripted_worker(0, &[admin.setting()]);
+    cluster.wait_for(&id, "completed", PATIENCE);
+    cluster.verify(&id, 180);
+    let redeliveries = admin.metric("copymill_worker_redeliveries_total");
+    assert_eq!(redeliveries, Some(0.0), "{}\n{}", leaving.log(), other.log());
+    wait_until("the worker has ended", PATIENCE, || !leaving.is_running());
+    let log = leaving.log();
+    let since = log.split("asked to stop").nth(1).unwrap();
+    assert!(!since.contains(BEGUN), "{log}");
+}
+
+#[test]
 fn a_worker_asked_twice_to_stop_ends_at_once_and_its_chunks_run_elsewhere() {
     let cluster = Cluster::new(EMAIL, recipients(60));
     let _scheduler = cluster.scheduler();

@@ -4,8 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{assert_nothing_comes, consume, next, next_within, number, publish};
-use crate::{Broker, DEAD_LETTER_QUEUE};
+use tokio::time::timeout;
+
+use super::{PATIENCE, assert_nothing_comes, consume, next, next_within, number, publish};
+use crate::{Broker, Consumer, DEAD_LETTER_QUEUE};
 
 const QUEUE: &str = "copymill.jobs.demo";
 
@@ -24,6 +26,35 @@ pub async fn a_consumer_holds_at_most_its_prefetch(broker: Arc<dyn Broker>) {
     assert_nothing_comes(&mut consumer).await;
     first.dead_letter("a test").await.expect("dead-letters");
     assert_eq!(number(&next(&mut consumer).await), 3);
+}
+
+/// What it had taken by then, read or not, is its own; everything else is for others, and unmarked.
+pub async fn a_consumer_that_stops_takes_nothing_more_and_settles_what_it_holds(broker: Arc<dyn Broker>) {
+    publish(&broker, QUEUE, 0..5).await;
+    let mut stopping = consume(&broker, QUEUE, 2).await;
+    let mut held = vec![next(&mut stopping).await];
+    stopping.stop().await;
+    let rest = async |consumer: &mut Box<dyn Consumer>| {
+        timeout(PATIENCE, consumer.next()).await.expect("it comes to its end").expect("waits")
+    };
+    while let Some(delivery) = rest(&mut stopping).await {
+        held.push(delivery);
+    }
+    assert!(held.len() <= 2, "{} were held", held.len());
+    let mut seen: BTreeSet<usize> = held.iter().map(number).collect();
+    for delivery in held {
+        delivery.ack().await.expect("acknowledges what it holds");
+    }
+    // Room for more is no reason to take more.
+    publish(&broker, QUEUE, [5]).await;
+    assert!(rest(&mut stopping).await.is_none());
+    let mut other = consume(&broker, QUEUE, 10).await;
+    while seen.len() < 6 {
+        let delivery = next(&mut other).await;
+        assert!(!delivery.redelivered && seen.insert(number(&delivery)), "{} comes again", number(&delivery));
+        delivery.ack().await.expect("acknowledges");
+    }
+    assert_nothing_comes(&mut other).await;
 }
 
 /// The broker forgets what was acknowledged, whatever becomes of the consumer.

@@ -16,6 +16,7 @@ use crate::seam::{BrokerError, Consumer, Delivery, Message, Settle};
 pub(super) struct InProcessConsumer {
     hand: Arc<Hand>,
     next_tag: u64,
+    is_stopped: bool,
 }
 
 /// The unsettled messages of one consumer by tag, in the order they were delivered.
@@ -29,13 +30,20 @@ struct Hand {
 impl InProcessConsumer {
     pub(super) fn new(broker: Arc<Inner>, queue: Arc<Queue>, prefetch: u16) -> Self {
         let prefetch = Arc::new(Semaphore::new(usize::from(prefetch)));
-        Self { hand: Arc::new(Hand { broker, queue, prefetch, messages: Mutex::default() }), next_tag: 0 }
+        Self {
+            hand: Arc::new(Hand { broker, queue, prefetch, messages: Mutex::default() }),
+            next_tag: 0,
+            is_stopped: false,
+        }
     }
 }
 
 #[async_trait]
 impl Consumer for InProcessConsumer {
     async fn next(&mut self) -> Result<Option<Delivery>, BrokerError> {
+        if self.is_stopped {
+            return Ok(None);
+        }
         let place = tokio::select! {
             biased;
             () = self.hand.queue.closed() => return Ok(None),
@@ -49,6 +57,11 @@ impl Consumer for InProcessConsumer {
         self.hand.messages.lock().unwrap_or_else(PoisonError::into_inner).insert(tag, (queued, place));
         let settle = Box::new(Tag { hand: Arc::clone(&self.hand), tag });
         Ok(Some(Delivery { body, properties, redelivered, settle }))
+    }
+
+    /// Nothing is on its way: a message leaves the queue when it is asked for.
+    async fn stop(&mut self) {
+        self.is_stopped = true;
     }
 }
 

@@ -7,7 +7,9 @@ use async_trait::async_trait;
 use futures::StreamExt;
 use lapin::{Acker, Channel};
 
-use lapin::options::{BasicAckOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions};
+use lapin::options::{
+    BasicAckOptions, BasicCancelOptions, BasicConsumeOptions, BasicQosOptions, BasicRejectOptions,
+};
 use lapin::types::FieldTable;
 
 use super::link::Link;
@@ -23,6 +25,9 @@ pub(super) struct RabbitConsumer {
     queue: String,
     prefetch: u16,
     live: Option<Live>,
+    is_stopped: bool,
+    /// Nothing comes any more.
+    is_over: bool,
 }
 
 /// The channel that deliveries come from at the moment.
@@ -41,7 +46,15 @@ impl RabbitConsumer {
         prefetch: u16,
     ) -> Result<Self, BrokerError> {
         let live = open(&link, queue, prefetch).await?;
-        Ok(Self { link, publisher, queue: queue.to_owned(), prefetch, live: Some(live) })
+        Ok(Self {
+            link,
+            publisher,
+            queue: queue.to_owned(),
+            prefetch,
+            live: Some(live),
+            is_stopped: false,
+            is_over: false,
+        })
     }
 
     fn delivery(&self, live: &Live, message: lapin::message::Delivery) -> Delivery {
@@ -80,8 +93,11 @@ async fn open(link: &Link, queue: &str, prefetch: u16) -> Result<Live, BrokerErr
 #[async_trait]
 impl Consumer for RabbitConsumer {
     async fn next(&mut self) -> Result<Option<Delivery>, BrokerError> {
-        loop {
+        while !self.is_over {
             let Some(live) = &mut self.live else {
+                if self.is_stopped {
+                    break;
+                }
                 self.live = Some(open(&self.link, &self.queue, self.prefetch).await?);
                 continue;
             };
@@ -94,8 +110,20 @@ impl Consumer for RabbitConsumer {
                     tracing::info!(queue = self.queue, %error, "a consumer lost its connection");
                     self.live = None;
                 }
+                // The channel stays: what is in hand is settled over it.
+                None if self.is_stopped => self.is_over = true,
                 None => self.live = None,
             }
+        }
+        Ok(None)
+    }
+
+    async fn stop(&mut self) {
+        self.is_stopped = true;
+        if let Some(live) = &self.live {
+            let stopped = live.channel.basic_cancel(live.stream.tag(), BasicCancelOptions::default()).await;
+            // Then nothing comes over it any more, and `next` finds out.
+            drop(stopped);
         }
     }
 }

@@ -183,12 +183,13 @@ impl Link {
     }
 
     pub(super) fn error(&self, action: &'static str, error: &lapin::Error) -> BrokerError {
-        let advice = if is_mismatch(error) { topology::MISMATCH_ADVICE } else { "" };
-        self.because(action, format!("{error}{advice}"))
+        let is_lasting = is_mismatch(error);
+        let advice = if is_lasting { topology::MISMATCH_ADVICE } else { "" };
+        BrokerError { is_lasting, ..self.because(action, format!("{error}{advice}")) }
     }
 
     fn because(&self, action: &'static str, reason: String) -> BrokerError {
-        BrokerError { broker: self.place.clone(), action, reason, is_returned: false }
+        BrokerError { broker: self.place.clone(), action, reason, is_returned: false, is_lasting: false }
     }
 
     /// The error of a delivery that went back to its queue.

@@ -6,7 +6,7 @@ use lapin::tcp::{OwnedIdentity, OwnedTLSConfig};
 use lapin::uri::{AMQPUri, SASLMechanism};
 use serde::{Deserialize, Serialize};
 
-/// Seconds between AMQP heartbeats: a dead peer is noticed after two of them.
+/// Seconds between AMQP heartbeats: a dead peer is noticed at the second look without one, 10 to 15 s after the last.
 const HEARTBEAT_S: u16 = 5;
 /// Milliseconds until a connection has to stand.
 const CONNECT_MS: u64 = 10_000;

@@ -14,8 +14,8 @@ const DELIVERIES_OF_THE_DEAD: i64 = 1_000_000;
 const MESSAGES: i64 = 100_000;
 
 /// What to do about a queue that has other arguments.
-pub(super) const MISMATCH_ADVICE: &str = ". The queue exists with other arguments than this version declares: let it run \
-    empty and delete it (rabbitmqctl delete_queue NAME), or use another vhost; Copymill makes it again";
+pub(super) const MISMATCH_ADVICE: &str = ". It exists with other arguments than this version declares: let a queue \
+    run empty and delete it (rabbitmqctl delete_queue NAME), delete an exchange in the management pages, or use another vhost; Copymill makes it again";
 
 /// Declares a queue; one that exists with other arguments is an error that closes the channel.
 pub(super) async fn declare(channel: &Channel, queue: &str) -> Result<(), lapin::Error> {

@@ -60,6 +60,12 @@ impl Leader {
         state.save(&self.lease).await
     }
 
+    /// Holds a campaign that cannot be led before somebody mends something, and then resumes it.
+    pub async fn hold_for(&self, error: &anyhow::Error) -> anyhow::Result<()> {
+        let mut state = StateFile::open(self.store.clone(), &self.keys).await?;
+        self.hold(&mut state, format!("{error:#}")).await
+    }
+
     /// Follows orders about a campaign that is held until it is resumed or cancelled; false where the process drains.
     async fn waited_for_orders(
         &self,
@@ -90,6 +96,11 @@ impl Leader {
         }
         Ok(true)
     }
+}
+
+/// Whether no other try succeeds before somebody mends the broker.
+pub(crate) fn lasts(error: &anyhow::Error) -> bool {
+    error.chain().any(|cause| cause.downcast_ref::<BrokerError>().is_some_and(|error| error.is_lasting))
 }
 
 /// Whether another try may succeed: what failed is outside of the campaign.

@@ -47,6 +47,8 @@ pub struct WorkerSection {
     pub grace_s: u64,
     /// Seconds without progress, with work to do, after which the process ends: longer than the largest batch takes.
     pub watchdog_s: u64,
+    /// Seconds for which a chunk that is finished waits for a store that cannot be used.
+    pub store_patience_s: u64,
     /// The engine.
     pub engine: EngineSection,
 }
@@ -94,6 +96,7 @@ impl Default for WorkerSection {
             chunks_in_hand: 2,
             grace_s: 120,
             watchdog_s: 300,
+            store_patience_s: 600,
             engine: EngineSection::default(),
         }
     }

@@ -124,7 +124,7 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
     if campaigns.is_empty() {
         output::note(NOTHING);
     }
-    let ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.accepted.id.clone()).collect();
+    let mut ids: Vec<CampaignId> = campaigns.iter().map(|campaign| campaign.accepted.id.clone()).collect();
     let mut every = tokio::time::interval(LOOK_EVERY);
     loop {
         bars.show(&campaigns, &workers);
@@ -134,6 +134,10 @@ pub(super) async fn watch(cluster: &Cluster, id: Option<CampaignId>) -> anyhow::
         tokio::select! {
             _ = every.tick() => {}
             heard = workers.hear() => { heard?; continue }
+        }
+        if id.is_none() {
+            let begun = look(cluster, None).await?.into_iter().map(|campaign| campaign.accepted.id);
+            ids.extend(begun.filter(|id| !ids.contains(id)).collect::<Vec<_>>());
         }
         let mut now = Vec::new();
         for id in &ids {
