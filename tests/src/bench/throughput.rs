@@ -85,7 +85,8 @@ impl Throughput {
         line("recipients/s", count((self.recipients as f64 / seconds) as u64));
         line("most jobs on the broker", format_args!("{most_jobs} (window {WINDOW}; {looks} looks)"));
         let is_fast = self.recipients as f64 / seconds >= RECIPIENTS_PER_S;
-        let mut kept = is_fast && most_jobs <= WINDOW + COUNTED_LATE;
+        // A broker that was never seen to hold any was not watched.
+        let mut kept = is_fast && (1..=WINDOW + COUNTED_LATE).contains(&most_jobs);
         for ((name, pid), before) in processes(&cluster).into_iter().zip(before) {
             let (peak, cpu) = (peak_resident_bytes(pid)?, cpu_seconds(pid)? - before);
             line(&name, format_args!("{:>4} MiB at most, {cpu:.1} s of CPU time", peak / MIB));

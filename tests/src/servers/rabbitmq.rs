@@ -121,6 +121,8 @@ impl RabbitMq {
             ports.amqp, ports.management, ports.metrics
         );
         write("rabbitmq.conf", &configuration);
+        // Quorum queues tell their length each 5 s otherwise, which is too seldom for who watches it.
+        write("advanced.config", "[{rabbit, [{quorum_tick_interval, 1000}]}].\n");
         let name = format!("{name}@localhost");
         Self { folder, name, ports, epmd, node: None, vhosts: AtomicU32::new(0) }
     }
